@@ -1,0 +1,26 @@
+"""gpudl: neural-network layers, losses, optimizers and training on plain NumPy and CuPy arrays."""
+
+from gpudl import init, nn, ops, random
+from gpudl._backend import BackendError, current_backend, use_backend
+from gpudl._grad_mode import is_grad_enabled, no_grad
+from gpudl._memory import free_memory
+from gpudl._parallel import get_num_threads, set_num_threads
+from gpudl.random import manual_seed
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "current_backend",
+    "free_memory",
+    "get_num_threads",
+    "init",
+    "is_grad_enabled",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "ops",
+    "random",
+    "set_num_threads",
+    "use_backend",
+]

@@ -1,0 +1,142 @@
+"""Which executor runs an operator: chosen by the type of the arrays, or explicitly.
+
+NumPy arrays run on `gpudl._numpy`, CuPy arrays on the compiled module `gpudl._cuda`. NumPy arrays run the
+CUDA kernels on the CPU (`gpudl._simt`) only inside `use_backend("simt")` or with GPUDL_DEVICE=simt.
+No other file imports an executor.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+
+BACKENDS = ("cpu", "simt", "cuda")
+_MODULES = {"cpu": "gpudl._numpy", "simt": "gpudl._simt", "cuda": "gpudl._cuda"}
+_PURPOSE = {
+    "simt": "the CUDA kernels compiled for the CPU",
+    "cuda": "the CUDA kernels",
+}
+_loaded: dict[str, ModuleType] = {}
+
+
+class BackendError(RuntimeError):
+    """An executor was asked for that this install or this machine does not have."""
+
+
+def _load(backend: str) -> ModuleType:
+    module = _loaded.get(backend)
+    if module is None:
+        try:
+            module = importlib.import_module(_MODULES[backend])
+        except ImportError as error:
+            raise BackendError(
+                f"backend {backend!r}: this install of gpudl has no {_MODULES[backend]} "
+                f"({_PURPOSE[backend]}): {error}. `gpudl info` says what is there. "
+                f"NumPy arrays work without it."
+            ) from error
+        _loaded[backend] = module
+    return module
+
+
+def unavailable_because(backend: str) -> str | None:
+    """None where `backend` works here, else the reason in one sentence."""
+    try:
+        _load(backend)
+        if backend == "cuda":
+            import cupy
+
+            cupy.cuda.runtime.getDeviceCount()
+    except BackendError as error:
+        return str(error)
+    except Exception as error:  # CuPy raises its own types for a missing driver or device
+        return f"backend 'cuda': {error}"
+    return None
+
+
+def _backend_from_environment() -> str:
+    name = os.environ.get("GPUDL_DEVICE", "cpu")
+    if name not in BACKENDS:
+        raise ValueError(f"GPUDL_DEVICE: expected one of {', '.join(BACKENDS)}, got {name!r}")
+    return name
+
+
+_current = _backend_from_environment()
+
+
+class _BackendChoice:
+    """What `use_backend` returns: the choice is already made; leaving a `with` block undoes it."""
+
+    def __init__(self, previous: str):
+        self._previous = previous
+
+    def __enter__(self) -> _BackendChoice:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        global _current
+        _current = self._previous
+
+
+def use_backend(backend: str) -> _BackendChoice:
+    """Choose where new layers put their parameters and what runs NumPy arrays.
+
+    backend : "cpu" (NumPy), "simt" (the CUDA kernels on the CPU) or "cuda".
+
+    Acts at once and until the next call; used as `with use_backend("simt"):` it ends with the block.
+    Raises ValueError for an unknown name and BackendError where the executor is missing.
+    """
+    global _current
+    check_backend_name("use_backend: backend", backend)
+    _load(backend)
+    choice = _BackendChoice(_current)
+    _current = backend
+    return choice
+
+
+def check_backend_name(what: str, backend: object) -> None:
+    if backend not in BACKENDS:
+        raise ValueError(f"{what}: expected one of 'cpu', 'simt', 'cuda', got {backend!r}")
+
+
+def current_backend() -> str:
+    """The name given to the last `use_backend`, or GPUDL_DEVICE, or "cpu"."""
+    return _current
+
+
+def is_array(value: object) -> bool:
+    """True for a NumPy or a CuPy array."""
+    return isinstance(value, np.ndarray) or is_cupy(value)
+
+
+def is_cupy(value: object) -> bool:
+    cupy = sys.modules.get("cupy")  # a CuPy array exists only where CuPy has been imported
+    return cupy is not None and isinstance(value, cupy.ndarray)
+
+
+def executor(array: Array) -> ModuleType:
+    """The module whose operators run `array`: `_numpy`, `_simt` or `_cuda`."""
+    if isinstance(array, np.ndarray):
+        return _load("simt" if _current == "simt" else "cpu")
+    return _load("cuda")
+
+
+def array_module(array: Array) -> ModuleType:
+    """`numpy` or `cupy`, whichever made `array`."""
+    return sys.modules["cupy"] if is_cupy(array) else np
+
+
+def move(array: Array, backend: str) -> Array:
+    """`array` where `backend` wants it: a CuPy array for "cuda", a NumPy array otherwise."""
+    if backend == "cuda":
+        _load("cuda")
+        import cupy
+
+        return cupy.asarray(array)
+    return sys.modules["cupy"].asnumpy(array) if is_cupy(array) else array

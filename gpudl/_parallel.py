@@ -1,0 +1,186 @@
+"""Work split over threads so that the result never depends on how many there are.
+
+Work comes as a fixed list of blocks cut by shape alone. Threads take blocks as they get free; each block
+writes its own part of the output, or its own slot of partial sums that are then added in order.
+BLAS runs on one thread inside a region; `matmul` is a product cut into such blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+_region = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_local = threading.local()
+
+
+def _threads_from_environment() -> int:
+    text = os.environ.get("GPUDL_NUM_THREADS")
+    if text is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"GPUDL_NUM_THREADS: expected a positive integer, got {text!r}")
+    return int(text)
+
+
+_num_threads = _threads_from_environment()
+_blas = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
+
+
+def get_num_threads() -> int:
+    """How many threads an operator on NumPy arrays may use."""
+    return _num_threads
+
+
+def set_num_threads(count: int) -> None:
+    """Use `count` threads (>= 1) for operators on NumPy arrays. Results do not depend on it.
+
+    The default is the number of cores this process may use, or GPUDL_NUM_THREADS.
+    """
+    global _num_threads, _pool
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"set_num_threads: count must be an int, got {type(count).__name__}")
+    if count < 1:
+        raise ValueError(f"set_num_threads: count must be at least 1, got {count}")
+    with _region:
+        if _pool is not None:
+            _pool.shutdown()
+            _pool = None
+        _num_threads = count
+
+
+class _SingleThreadedBlas:
+    """BLAS on one thread while anybody is inside: the first in sets it, the last out restores it.
+
+    OpenBLAS cuts a product differently for every thread count, and its edge tiles round differently, so its own
+    threads would make bits depend on their number. A switch costs about 1 us per library.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._before = [library.get_num_threads() for library in _blas]
+                for library in _blas:
+                    library.set_num_threads(1)
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                for library, count in zip(_blas, self._before, strict=True):
+                    library.set_num_threads(count)
+
+
+_single_threaded_blas = _SingleThreadedBlas()
+
+
+def _forget_threads_after_fork() -> None:
+    """A forked child has the pool's object but not its threads, and may inherit a held lock."""
+    global _pool, _region, _single_threaded_blas
+    _pool = None
+    _region = threading.Lock()
+    _single_threaded_blas = _SingleThreadedBlas()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads_after_fork)
+
+
+def run(block: Callable[[int], None], count: int) -> None:
+    """Call block(i) for every i < count, on as many threads as are free.
+
+    `block` must write only what no other block writes. An exception in a block is raised here after all
+    threads have stopped. A region inside a region, or beside one in another thread, runs on its own thread.
+    """
+    if count == 0:
+        return
+    helpers = min(_num_threads, count) - 1
+    alone = helpers == 0 or not _region.acquire(blocking=False)
+    with _single_threaded_blas:
+        if alone:
+            for i in range(count):
+                block(i)
+            return
+        try:
+            _run_shared(block, count, helpers)
+        finally:
+            _region.release()
+
+
+# A product below this many multiply-adds is done before a second thread has started.
+_SMALLEST_SHARED_PRODUCT = 1 << 21
+_LONGEST_PIECE = 512
+
+
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """numpy.matmul of two matrices, cut along the longer side of `out` into pieces that depend on shapes only."""
+    (rows, inner), columns = a.shape, b.shape[1]
+    length = max(rows, columns)
+    pieces = [(0, length)]
+    if rows * inner * columns >= _SMALLEST_SHARED_PRODUCT:
+        pieces = ranges(length, min(_LONGEST_PIECE, -(-length // 32) * 16))  # whole tiles of 16
+
+    def block(i: int) -> None:
+        piece = slice(*pieces[i])
+        if rows >= columns:
+            np.matmul(a[piece], b, out=out[piece])
+        else:
+            np.matmul(a, b[:, piece], out=out[:, piece])
+
+    run(block, len(pieces))
+    return out
+
+
+def _run_shared(block: Callable[[int], None], count: int, helpers: int) -> None:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_num_threads - 1, thread_name_prefix="gpudl")
+    blocks = iter(range(count))  # next() on it is atomic
+
+    def work() -> None:
+        for i in blocks:
+            block(i)
+
+    futures: list[Future[None]] = [_pool.submit(work) for _ in range(helpers)]
+    try:
+        work()
+    finally:
+        errors = [future.exception() for future in futures]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def scratch(key: str, shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+    """A buffer of this thread, the same memory at every call with the same key; contents are undefined.
+
+    Grows to the largest shape asked for; two buffers that are in use at the same time need two keys.
+    """
+    buffers = getattr(_local, "buffers", None)
+    if buffers is None:
+        buffers = _local.buffers = {}
+    dtype = np.dtype(dtype)
+    size = dtype.itemsize
+    for extent in shape:
+        size *= extent
+    memory = buffers.get(key)
+    if memory is None or memory.size < size:
+        memory = buffers[key] = np.empty(size, np.uint8)
+    return memory[:size].view(dtype).reshape(shape)
+
+
+def ranges(total: int, length: int) -> list[tuple[int, int]]:
+    """[0, total) cut into pieces of `length`; the last may be shorter."""
+    return [(start, min(total, start + length)) for start in range(0, total, length)]

@@ -1,0 +1,121 @@
+"""A trainable array and its gradient."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gpudl import _backend
+from gpudl._backend import Array
+from gpudl.ops import _arrays
+
+
+class Slot(Protocol):
+    """The place of one parameter in an optimizer's flat store: views that share its memory."""
+
+    data: Array
+    grad: Array
+
+
+class Parameter:
+    """A trainable array: `data`, and `grad`, which is None until a backward has run.
+
+    data : float16, bfloat16, float32 or float64 array, NumPy or CuPy; kept, not copied.
+    requires_grad : False freezes it: layers skip its gradient and optimizers skip it.
+
+    Once an optimizer has taken the parameter, `data` and `grad` are views of the optimizer's flat store, and
+    assigning to them writes through.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_grad", "_slot", "requires_grad")
+
+    def __init__(self, data: Array, requires_grad: bool = True):
+        _arrays.require_floats("Parameter", data=data)
+        self._data = data
+        self._grad: Array | None = None
+        self._slot: Slot | None = None
+        self.requires_grad = bool(requires_grad)
+
+    @property
+    def data(self) -> Array:
+        return self._data
+
+    @data.setter
+    def data(self, value: Array) -> None:
+        _arrays.require_floats("Parameter", data=value)
+        if value.shape != self._data.shape:
+            raise ValueError(f"Parameter: data must have shape {self._data.shape}, got {value.shape}")
+        if self._slot is None:
+            if self._grad is not None and (value.dtype != self._grad.dtype or _moved(value, self._grad)):
+                self._grad = None
+            self._data = value
+            return
+        if value.dtype != self._data.dtype or _moved(value, self._data):
+            raise ValueError(
+                "Parameter: an optimizer holds this parameter, so its dtype and device are fixed "
+                f"({self._data.dtype}); convert the model before making the optimizer"
+            )
+        self._slot.data[...] = value
+
+    @property
+    def grad(self) -> Array | None:
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Array | None) -> None:
+        if value is None:
+            self._grad = None
+            return
+        self._check_gradient(value)
+        if self._slot is None:
+            self._grad = value
+        else:
+            self._slot.grad[...] = value
+            self._grad = self._slot.grad
+
+    def accumulate_grad(self, gradient: Array) -> None:
+        """Add `gradient` to `grad`. The array is kept when it is the first, so the caller must own it."""
+        if self._grad is None:
+            self.grad = gradient
+            return
+        self._check_gradient(gradient)
+        self._grad += gradient
+
+    def bind(self, slot: Slot) -> None:
+        """Move data and gradient into an optimizer's store; later writes go there."""
+        slot.data[...] = self._data
+        if self._grad is not None:
+            slot.grad[...] = self._grad
+            self._grad = slot.grad
+        self._data = slot.data
+        self._slot = slot
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient, or with set_to_none=False fill it with zeros where there is one."""
+        if set_to_none:
+            self._grad = None
+        elif self._grad is not None:
+            self._grad[...] = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def dtype(self) -> _arrays.np.dtype:
+        return self._data.dtype
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    def _check_gradient(self, value: Array) -> None:
+        _arrays.require_floats("Parameter", data=self._data, grad=value)
+        _arrays.require_shape("Parameter", "grad", value, self._data.shape, "that of data")
+
+    def __repr__(self) -> str:
+        frozen = "" if self.requires_grad else ", frozen"
+        return f"Parameter{self.shape} {self.dtype}{frozen}"
+
+
+def _moved(a: Array, b: Array) -> bool:
+    return _backend.is_cupy(a) != _backend.is_cupy(b)
