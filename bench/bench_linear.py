@@ -36,5 +36,7 @@ def cases() -> Iterator[Case]:
             return tx.grad, twin.weight.grad, twin.bias.grad
 
         workload = f"({rows}, {inputs}) -> {outputs}"
-        yield Case("linear", "forward", workload, lambda l=layer, x=x: l(x), lambda t=twin, x=tx: t(x))
+        yield Case(
+            "linear", "forward", workload, lambda layer=layer, x=x: layer(x), lambda twin=twin, x=tx: twin(x)
+        )
         yield Case("linear", "forward + backward", workload, forward_and_backward, torch_forward_and_backward)

@@ -67,7 +67,7 @@ def _arrays(result: Any) -> list[np.ndarray]:
 
 
 def verify(case: Case) -> float:
-    """The error of ours against the reference, relative to the largest reference value; raises when too large."""
+    """The error of ours, relative to the largest reference value; raises when it is too large."""
     ours, reference = _arrays(case.ours()), _arrays(case.reference())
     if len(ours) != len(reference):
         raise AssertionError(

@@ -41,7 +41,7 @@ class Generator:
     def numpy(self) -> np.random.Generator:
         """A NumPy generator on the next stream, for numbers drawn on the host (initialisation, shuffling)."""
         seed, stream = self.next_stream()
-        return np.random.Generator(np.random.Philox(key=[seed, stream]))
+        return np.random.Generator(np.random.Philox(key=np.array([seed, stream], np.uint64)))
 
     def state_dict(self) -> dict[str, int]:
         """{"seed", "stream"}: plain ints."""

@@ -1,0 +1,110 @@
+"""Which executor runs what, and what is said where one is missing."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import gpudl
+from gpudl import _backend, nn, ops
+from tests.support.arrays import assert_refuses, bad_calls
+
+X = np.ones((2, 3), np.float32)
+W = np.ones((4, 3), np.float32)
+
+
+def missing(name):
+    return _backend.unavailable_because(name) is not None
+
+
+def test_numpy_arrays_run_on_numpy():
+    assert gpudl.current_backend() == "cpu"
+    assert _backend.executor(X).__name__ == "gpudl._numpy"
+
+
+def test_use_backend_acts_at_once_and_ends_with_its_block():
+    with gpudl.use_backend("cpu"):
+        assert gpudl.current_backend() == "cpu"
+    choice = gpudl.use_backend("cpu")
+    assert gpudl.current_backend() == "cpu"
+    choice.__exit__()
+
+
+@pytest.mark.parametrize("name", ["simt", "cuda"])
+def test_a_missing_executor_says_why_and_changes_nothing(name):
+    if not missing(name):
+        pytest.skip(f"{name} is there")
+    if name == "simt":
+        assert_refuses(lambda: gpudl.use_backend(name), gpudl.BackendError, "this install of gpudl has no")
+    else:
+        assert_refuses(lambda: nn.Linear(2, 3, device=name), gpudl.BackendError, "has no gpudl._cuda")
+    assert gpudl.current_backend() == "cpu"
+    ops.linear_forward(X, W)
+
+
+class FakeCupyArray:
+    """Stands for an array of another library: neither NumPy nor CuPy."""
+
+    shape, dtype, ndim = (2, 3), np.dtype(np.float32), 2
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_environment_chooses_the_backend():
+    code = "import gpudl; print(gpudl.current_backend())"
+    assert run_python(code, GPUDL_DEVICE="cpu").stdout.strip() == "cpu"
+    assert run_python(code, GPUDL_DEVICE="simt").stdout.strip() == "simt"
+    assert (
+        "GPUDL_DEVICE: expected one of cpu, simt, cuda, got 'tpu'"
+        in run_python(code, GPUDL_DEVICE="tpu").stderr
+    )
+
+
+def test_a_missing_backend_from_the_environment_is_named_at_the_first_operator():
+    if not missing("simt"):
+        pytest.skip("simt is there")
+    code = "import gpudl, numpy as np; gpudl.ops.linear_backward_bias(np.ones((2, 3), np.float32))"
+    result = run_python(code, GPUDL_DEVICE="simt")
+    assert result.returncode != 0
+    assert "backend 'simt': this install of gpudl has no gpudl._simt" in result.stderr
+
+
+def test_import_needs_no_optional_package():
+    heavy = ("matplotlib", "rich", "sklearn", "PIL", "torch", "cupy", "scipy")
+    code = f"import sys, gpudl; print([name for name in {heavy} if name in sys.modules])"
+    assert run_python(code).stdout.strip() == "[]"
+
+
+@bad_calls(
+    (
+        "unknown name",
+        lambda: gpudl.use_backend("gpu"),
+        ValueError,
+        "expected one of 'cpu', 'simt', 'cuda', got 'gpu'",
+    ),
+    ("no string", lambda: gpudl.use_backend(None), ValueError, "got None"),
+    (
+        "foreign array",
+        lambda: ops.linear_forward(FakeCupyArray(), W),
+        TypeError,
+        "x must be a NumPy or CuPy array",
+    ),
+    (
+        "foreign weight",
+        lambda: ops.linear_forward(X, FakeCupyArray()),
+        TypeError,
+        "weight must be a NumPy or CuPy",
+    ),
+)
+def test_bad_calls(call, exception, words):
+    assert_refuses(call, exception, words)

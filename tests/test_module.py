@@ -1,0 +1,214 @@
+"""Module: names, modes, state dictionaries, conversion, and the rules of backward."""
+
+import numpy as np
+import pytest
+
+import gpudl
+from gpudl import nn
+from tests.support.arrays import assert_refuses, bad_calls
+from tests.support.tolerances import BFLOAT16
+
+
+class Scale(nn.Module):
+    """y = weight * x, with a buffer that counts calls: the smallest module of one's own."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(np.full(size, 2.0, np.float32))
+        self.register_buffer("calls", np.zeros((), np.int64))
+        self.register_buffer("history", None)
+
+    def forward(self, x):
+        self.calls += 1
+        self.save_for_backward(x)
+        return x * self.weight.data
+
+    def backward(self, dy):
+        x = self.saved_for_backward()
+        self.weight.accumulate_grad((dy * x).sum(0))
+        return dy * self.weight.data
+
+
+class Tower(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.scale = Scale(4)
+        self.tail = nn.Sequential(nn.Linear(4, 4, bias=False), Scale(4))
+
+    def forward(self, x):
+        return self.tail(self.scale(self.first(x)))
+
+    def backward(self, dy):
+        return self.first.backward(self.scale.backward(self.tail.backward(dy)))
+
+
+NAMES = [
+    "first.weight",
+    "first.bias",
+    "scale.weight",
+    "scale.calls",
+    "tail.0.weight",
+    "tail.1.weight",
+    "tail.1.calls",
+]
+
+
+def test_names_come_in_order_of_assignment():
+    tower = Tower()
+    assert list(tower.state_dict()) == NAMES
+    assert [name for name, _ in tower.named_parameters()] == [n for n in NAMES if not n.endswith("calls")]
+    assert [name for name, _ in tower.named_buffers()] == ["scale.calls", "tail.1.calls"]
+    assert [name for name, _ in tower.named_modules()] == ["", "first", "scale", "tail", "tail.0", "tail.1"]
+    assert [name for name, _ in tower.named_children()] == ["first", "scale", "tail"]
+    assert next(name for name, _ in tower.named_parameters("net", recurse=True)) == "net.first.weight"
+    assert list(tower.named_parameters(recurse=False)) == []
+    assert len(list(tower.buffers())) == 2
+    assert len(list(tower.children())) == 3
+
+
+def test_a_shared_layer_counts_once_but_keeps_both_names_in_the_state():
+    shared = nn.Linear(2, 2)
+    pair = nn.Sequential(shared, shared)
+    assert [name for name, _ in pair.named_parameters()] == ["0.weight", "0.bias"]
+    assert list(pair.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+def test_modes_reach_every_module():
+    tower = Tower()
+    assert tower.eval() is tower
+    assert not any(module.training for module in tower.modules())
+    tower.train()
+    assert all(module.training for module in tower.modules())
+
+
+def test_freezing_and_zero_grad():
+    tower = Tower()
+    tower(np.ones((2, 3), np.float32))
+    tower.backward(np.ones((2, 4), np.float32))
+    assert all(parameter.grad is not None for parameter in tower.parameters())
+    tower.zero_grad(set_to_none=False)
+    assert all((parameter.grad == 0).all() for parameter in tower.parameters())
+    tower.zero_grad()
+    assert all(parameter.grad is None for parameter in tower.parameters())
+    assert tower.requires_grad_(False) is tower
+    assert not any(parameter.requires_grad for parameter in tower.parameters())
+
+
+def test_backward_needs_a_forward_of_its_own():
+    tower = Tower()
+    x, dy = np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)
+    tower(x)
+    tower(x)
+    tower.backward(dy)
+    assert_refuses(lambda: tower.backward(dy), RuntimeError, "Scale: backward without a forward before it")
+    with gpudl.no_grad():
+        tower(x)
+    assert_refuses(lambda: tower.backward(dy), RuntimeError, "a forward under no_grad() none")
+
+
+def test_no_grad_drops_what_an_earlier_call_kept_and_nests():
+    layer = nn.Linear(3, 3)
+    x = np.ones((1, 3), np.float32)
+    layer(x)
+    with gpudl.no_grad():
+        with gpudl.no_grad():
+            assert not gpudl.is_grad_enabled()
+        assert not gpudl.is_grad_enabled()
+        layer(x)
+    assert gpudl.is_grad_enabled()
+    assert_refuses(lambda: layer.backward(x), RuntimeError, "backward without a forward")
+
+
+def test_state_dict_round_trip_copies_values_and_converts_dtypes():
+    source, target = Tower(), Tower().to(np.float64)
+    source(np.ones((2, 3), np.float32))
+    kept = target.first.weight.data
+    result = target.load_state_dict(source.state_dict())
+    assert result == ([], [])
+    assert target.first.weight.data is kept
+    assert target.first.weight.dtype == np.float64
+    for name, value in target.state_dict().items():
+        assert (value == source.state_dict()[name]).all(), name
+    source.first.weight.data[...] = 7
+    assert not (target.first.weight.data == 7).any()
+
+
+def test_strict_loading_lists_everything_and_changes_nothing():
+    tower = Tower()
+    before = {name: np.copy(value) for name, value in tower.state_dict().items()}
+    state = dict(tower.state_dict())
+    state["extra"] = np.zeros(1)
+    state["first.weight"] = np.zeros((4, 5))
+    state["first.bias"] = np.ones(4)
+    del state["tail.0.weight"]
+    with pytest.raises(ValueError) as caught:
+        tower.load_state_dict(state)
+    for words in (
+        "misshapen first.weight: expected (4, 3), got (4, 5)",
+        "missing tail.0.weight",
+        "unexpected extra",
+    ):
+        assert words in str(caught.value)
+    assert all((before[name] == value).all() for name, value in tower.state_dict().items())
+
+
+def test_loose_loading_says_what_it_left_out():
+    tower = Tower()
+    result = tower.load_state_dict({"first.bias": np.full(4, 3.0), "extra": np.zeros(1)}, strict=False)
+    assert result.unexpected_keys == ["extra"]
+    assert result.missing_keys == [name for name in NAMES if name != "first.bias"]
+    assert (tower.first.bias.data == 3).all()
+    assert_refuses(
+        lambda: tower.load_state_dict({"first.bias": np.zeros(5)}, strict=False),
+        ValueError,
+        "misshapen first.bias",
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", np.float64, BFLOAT16], ids=str)
+def test_to_converts_parameters_and_floating_buffers_only(dtype):
+    tower = Tower()
+    assert tower.to(dtype) is tower
+    assert {parameter.dtype for parameter in tower.parameters()} == {np.dtype(dtype)}
+    assert tower.scale.calls.dtype == np.int64
+    assert tower.state_dict()["scale.calls"] is tower.scale.calls
+    tower.to("cpu", dtype=np.float32)
+    assert tower.first.weight.dtype == np.float32
+
+
+def test_a_buffer_that_is_assigned_stays_in_the_state():
+    scale = Scale(2)
+    scale.calls = np.array(5)
+    assert scale.state_dict()["calls"] == 5
+    assert "history" not in scale.state_dict()
+
+
+def test_apply_goes_children_first():
+    order = []
+    Tower().apply(lambda module: order.append(type(module).__name__))
+    assert order == ["Linear", "Scale", "Linear", "Scale", "Sequential", "Tower"]
+
+
+def test_repr_shows_the_tree():
+    text = repr(Tower())
+    assert text.splitlines()[0] == "Tower("
+    assert "  (first): Linear(3, 4)" in text
+    assert "    (0): Linear(4, 4, bias=False)" in text
+
+
+@bad_calls(
+    ("no forward", lambda: nn.Module()(1), NotImplementedError, "Module does not define forward"),
+    ("no backward", lambda: nn.Module().backward(1), NotImplementedError, "Module does not define backward"),
+    ("mode", lambda: nn.Linear(1, 1).train("yes"), ValueError, "mode must be a bool, got 'yes'"),
+    (
+        "dtype",
+        lambda: nn.Linear(1, 1).to(np.int32),
+        TypeError,
+        "dtype must be float16, bfloat16, float32 or float64",
+    ),
+    ("no dtype", lambda: nn.Linear(1, 1).to("gpu"), TypeError, "got 'gpu'"),
+    ("device", lambda: nn.Linear(1, 1).to(device="tpu"), ValueError, "to: device: expected one of"),
+)
+def test_bad_calls(call, exception, words):
+    assert_refuses(call, exception, words)

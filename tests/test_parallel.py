@@ -1,0 +1,156 @@
+"""Threads: every block once, the same bits for any count, errors and nesting."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gpudl
+from gpudl import _parallel
+from tests.support.arrays import assert_refuses, bad_calls, random_array
+
+
+@pytest.fixture(params=[1, 2, 5], ids="threads={}".format)
+def threads(request):
+    before = gpudl.get_num_threads()
+    gpudl.set_num_threads(request.param)
+    yield request.param
+    gpudl.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 31, 100])
+def test_every_block_runs_once(threads, count):
+    calls = np.zeros(count, int)
+
+    def block(i):
+        calls[i] += 1
+
+    _parallel.run(block, count)
+    assert (calls == 1).all()
+
+
+def test_an_exception_reaches_the_caller_and_leaves_the_pool_usable(threads):
+    def block(i):
+        if i == 7:
+            raise ValueError("block 7")
+
+    with pytest.raises(ValueError, match="block 7"):
+        _parallel.run(block, 20)
+    test_every_block_runs_once(threads, 20)
+
+
+def test_a_region_inside_a_region(threads):
+    totals = np.zeros((4, 5), int)
+
+    def inner(i):
+        def block(j):
+            totals[i, j] += 1
+
+        _parallel.run(block, 5)
+
+    _parallel.run(inner, 4)
+    assert (totals == 1).all()
+
+
+def test_regions_of_several_threads_at_once():
+    results = {}
+
+    def work(name):
+        out = np.zeros(50)
+
+        def block(i):
+            out[i] = name * i
+
+        for _ in range(20):
+            _parallel.run(block, 50)
+        results[name] = out
+
+    workers = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all((results[name] == name * np.arange(50)).all() for name in range(4))
+
+
+def test_blas_has_its_threads_back_after_a_region():
+    before = [library.get_num_threads() for library in _parallel._blas]
+    inside = []
+    _parallel.run(lambda i: inside.extend(lib.get_num_threads() for lib in _parallel._blas), 2)
+    assert set(inside) <= {1}
+    assert [library.get_num_threads() for library in _parallel._blas] == before
+
+
+SHAPES = [
+    (1, 1, 1),
+    (1, 700, 300),
+    (700, 300, 1),
+    (131, 257, 67),
+    (33, 129, 1031),
+    (513, 64, 512),
+    (300, 0, 40),
+]
+
+
+@pytest.mark.parametrize(("rows", "inner", "columns"), SHAPES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+def test_matmul(rows, inner, columns, dtype):
+    a = random_array((inner, rows), dtype).T
+    b = random_array((inner, columns), dtype, seed=1)
+    before = gpudl.get_num_threads()
+    results = []
+    for count in (1, 2, 3, 4):
+        gpudl.set_num_threads(count)
+        results.append(_parallel.matmul(a, b, np.empty((rows, columns), dtype)))
+    gpudl.set_num_threads(before)
+    assert len({result.tobytes() for result in results}) == 1
+    expected = a.astype(np.float64) @ b.astype(np.float64)
+    # float32 sums of up to 700 products of size 1: the error grows like the square root of their number.
+    assert np.abs(results[0] - expected).max(initial=0) <= (1e-4 if dtype == np.float32 else 1e-12)
+
+
+@given(total=st.integers(0, 1000), length=st.integers(1, 300))
+def test_ranges_tile_the_whole(total, length):
+    pieces = _parallel.ranges(total, length)
+    assert [i for start, stop in pieces for i in range(start, stop)] == list(range(total))
+    assert all(stop - start <= length for start, stop in pieces)
+
+
+def test_scratch_is_reused_and_grows():
+    small = _parallel.scratch("test", (10, 10), np.float32)
+    again = _parallel.scratch("test", (5, 7), np.float64)
+    assert np.shares_memory(small, again)
+    assert _parallel.scratch("test", (100, 100), np.float32).shape == (100, 100)
+    assert not np.shares_memory(_parallel.scratch("other", (5,), np.float32), again)
+
+
+def test_scratch_belongs_to_its_thread():
+    mine = _parallel.scratch("test", (8,), np.float32)
+    theirs = []
+    worker = threading.Thread(target=lambda: theirs.append(_parallel.scratch("test", (8,), np.float32)))
+    worker.start()
+    worker.join()
+    assert not np.shares_memory(mine, theirs[0])
+
+
+@bad_calls(
+    ("zero", lambda: gpudl.set_num_threads(0), ValueError, "count must be at least 1, got 0"),
+    ("float", lambda: gpudl.set_num_threads(2.0), TypeError, "count must be an int, got float"),
+    ("bool", lambda: gpudl.set_num_threads(True), TypeError, "count must be an int, got bool"),
+)
+def test_bad_calls(call, exception, words):
+    assert_refuses(call, exception, words)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", ""])
+def test_bad_environment(monkeypatch, text):
+    monkeypatch.setenv("GPUDL_NUM_THREADS", text)
+    with pytest.raises(ValueError, match="GPUDL_NUM_THREADS: expected a positive integer"):
+        _parallel._threads_from_environment()
+
+
+def test_environment(monkeypatch):
+    monkeypatch.setenv("GPUDL_NUM_THREADS", "3")
+    assert _parallel._threads_from_environment() == 3

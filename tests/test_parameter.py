@@ -1,0 +1,62 @@
+"""Parameter: data, gradient, and what is refused."""
+
+import numpy as np
+
+from gpudl import nn
+from tests.support.arrays import assert_refuses, bad_calls
+
+
+def make():
+    return nn.Parameter(np.ones((2, 3), np.float32))
+
+
+def test_starts_without_gradient():
+    data = np.ones((2, 3), np.float32)
+    parameter = nn.Parameter(data, requires_grad=False)
+    assert parameter.data is data
+    assert parameter.grad is None
+    assert not parameter.requires_grad
+    assert (parameter.shape, parameter.dtype, parameter.size) == ((2, 3), np.float32, 6)
+    assert repr(parameter) == "Parameter(2, 3) float32, frozen"
+
+
+def test_gradients_add_up():
+    parameter = make()
+    parameter.accumulate_grad(np.full((2, 3), 2, np.float32))
+    parameter.accumulate_grad(np.full((2, 3), 3, np.float32))
+    assert (parameter.grad == 5).all()
+    parameter.zero_grad(set_to_none=False)
+    assert (parameter.grad == 0).all()
+    parameter.zero_grad()
+    assert parameter.grad is None
+
+
+def test_data_of_another_dtype_drops_the_gradient():
+    parameter = make()
+    parameter.grad = np.ones((2, 3), np.float32)
+    parameter.data = np.zeros((2, 3), np.float32)
+    assert parameter.grad is not None
+    parameter.data = np.zeros((2, 3), np.float64)
+    assert parameter.grad is None
+
+
+@bad_calls(
+    ("list", lambda: nn.Parameter([1.0]), TypeError, "data must be a NumPy or CuPy array, got list"),
+    ("integers", lambda: nn.Parameter(np.ones(2, int)), TypeError, "data must be float16"),
+    (
+        "data shape",
+        lambda: setattr(make(), "data", np.ones(2, "f4")),
+        ValueError,
+        "data must have shape (2, 3)",
+    ),
+    (
+        "grad shape",
+        lambda: setattr(make(), "grad", np.ones(2, "f4")),
+        ValueError,
+        "grad must have shape (2, 3)",
+    ),
+    ("grad dtype", lambda: setattr(make(), "grad", np.ones((2, 3))), TypeError, "grad float64"),
+    ("accumulate", lambda: make().accumulate_grad(np.ones((3, 2), "f4")), ValueError, "grad must have shape"),
+)
+def test_bad_calls(call, exception, words):
+    assert_refuses(call, exception, words)
