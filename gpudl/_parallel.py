@@ -8,22 +8,30 @@ BLAS runs on one thread inside a region; `matmul` is a product cut into such blo
 from __future__ import annotations
 
 import os
+import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 _region = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
 _local = threading.local()
+
+
+def _cores() -> list[int]:
+    """The cores this process may use."""
+    return (
+        sorted(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else list(range(os.cpu_count() or 1))
+    )
 
 
 def _threads_from_environment() -> int:
     text = os.environ.get("GPUDL_NUM_THREADS")
     if text is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return len(_cores())
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"GPUDL_NUM_THREADS: expected a positive integer, got {text!r}")
     return int(text)
@@ -43,23 +51,21 @@ def set_num_threads(count: int) -> None:
 
     The default is the number of cores this process may use, or GPUDL_NUM_THREADS.
     """
-    global _num_threads, _pool
+    global _num_threads
     if isinstance(count, bool) or not isinstance(count, int):
         raise TypeError(f"set_num_threads: count must be an int, got {type(count).__name__}")
     if count < 1:
         raise ValueError(f"set_num_threads: count must be at least 1, got {count}")
     with _region:
-        if _pool is not None:
-            _pool.shutdown()
-            _pool = None
+        _crew.dismiss()
         _num_threads = count
 
 
 class _SingleThreadedBlas:
     """BLAS on one thread while anybody is inside: the first in sets it, the last out restores it.
 
-    OpenBLAS cuts a product differently for every thread count, and its edge tiles round differently, so its own
-    threads would make bits depend on their number. A switch costs about 1 us per library.
+    OpenBLAS cuts a product differently for every thread count, and its edge tiles round differently, so its
+    own threads would make bits depend on their number. A switch costs about 1 us per library.
     """
 
     def __init__(self) -> None:
@@ -86,10 +92,75 @@ class _SingleThreadedBlas:
 _single_threaded_blas = _SingleThreadedBlas()
 
 
+class _Crew:
+    """Worker threads, started at the first region, one to a core where there is one for each.
+
+    The caller's thread waits instead of working: a thread that it wakes starts on the caller's own core and
+    is moved off it only milliseconds later, so the two would take turns.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: list[queue.SimpleQueue[Callable[[], None] | None]] = []
+        self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def run(self, work: Callable[[], None], workers: int) -> None:
+        """Call work() on `workers` threads and wait for all; raises the first exception any of them had."""
+        while len(self._tasks) < workers:
+            self._hire()
+        for tasks in self._tasks[:workers]:
+            tasks.put(work)
+        failure: BaseException | None = None
+        waiting = workers
+        while waiting:
+            try:
+                error = self._done.get()
+            except KeyboardInterrupt as interrupt:  # the threads still write to the caller's arrays
+                failure = interrupt
+            else:
+                waiting -= 1
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def dismiss(self) -> None:
+        """End the threads."""
+        for tasks in self._tasks:
+            tasks.put(None)
+        self._tasks = []
+
+    def _hire(self) -> None:
+        index, cores = len(self._tasks), _cores()
+        core = cores[index] if len(cores) == _num_threads else None
+        tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._tasks.append(tasks)
+        arguments = (tasks, self._done, core)
+        threading.Thread(target=_serve, args=arguments, name=f"gpudl-{index}", daemon=True).start()
+
+
+def _serve(
+    tasks: queue.SimpleQueue[Callable[[], None] | None],
+    done: queue.SimpleQueue[BaseException | None],
+    core: int | None,
+) -> None:
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(threading.get_native_id(), {core})
+    while (work := tasks.get()) is not None:
+        try:
+            work()
+        except BaseException as error:  # the caller raises it
+            done.put(error)
+        else:
+            done.put(None)
+        del work  # holds the caller's arrays
+
+
+_crew = _Crew()
+
+
 def _forget_threads_after_fork() -> None:
-    """A forked child has the pool's object but not its threads, and may inherit a held lock."""
-    global _pool, _region, _single_threaded_blas
-    _pool = None
+    """A forked child has the crew's object but not its threads, and may inherit a held lock."""
+    global _crew, _region, _single_threaded_blas
+    _crew = _Crew()
     _region = threading.Lock()
     _single_threaded_blas = _SingleThreadedBlas()
 
@@ -106,15 +177,21 @@ def run(block: Callable[[int], None], count: int) -> None:
     """
     if count == 0:
         return
-    helpers = min(_num_threads, count) - 1
-    alone = helpers == 0 or not _region.acquire(blocking=False)
+    workers = min(_num_threads, count)
+    alone = workers == 1 or not _region.acquire(blocking=False)
     with _single_threaded_blas:
         if alone:
             for i in range(count):
                 block(i)
             return
+        blocks = iter(range(count))  # next() on it is atomic
+
+        def work() -> None:
+            for i in blocks:
+                block(i)
+
         try:
-            _run_shared(block, count, helpers)
+            _crew.run(work, workers)
         finally:
             _region.release()
 
@@ -125,7 +202,7 @@ _LONGEST_PIECE = 512
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """numpy.matmul of two matrices, cut along the longer side of `out` into pieces that depend on shapes only."""
+    """numpy.matmul of two matrices, cut along the longer side of `out` into pieces by shape alone."""
     (rows, inner), columns = a.shape, b.shape[1]
     length = max(rows, columns)
     pieces = [(0, length)]
@@ -141,26 +218,6 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
 
     run(block, len(pieces))
     return out
-
-
-def _run_shared(block: Callable[[int], None], count: int, helpers: int) -> None:
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_num_threads - 1, thread_name_prefix="gpudl")
-    blocks = iter(range(count))  # next() on it is atomic
-
-    def work() -> None:
-        for i in blocks:
-            block(i)
-
-    futures: list[Future[None]] = [_pool.submit(work) for _ in range(helpers)]
-    try:
-        work()
-    finally:
-        errors = [future.exception() for future in futures]
-    for error in errors:
-        if error is not None:
-            raise error
 
 
 def scratch(key: str, shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:

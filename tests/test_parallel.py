@@ -1,6 +1,9 @@
 """Threads: every block once, the same bits for any count, errors and nesting."""
 
+import os
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -39,6 +42,23 @@ def test_an_exception_reaches_the_caller_and_leaves_the_pool_usable(threads):
     with pytest.raises(ValueError, match="block 7"):
         _parallel.run(block, 20)
     test_every_block_runs_once(threads, 20)
+
+
+def test_an_interrupt_waits_until_no_thread_writes_any_more():
+    before = gpudl.get_num_threads()
+    gpudl.set_num_threads(2)
+    ended = []
+
+    def block(i):
+        if i == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        ended.append(i)
+
+    with pytest.raises(KeyboardInterrupt):
+        _parallel.run(block, 4)
+    assert sorted(ended) == [0, 1, 2, 3]
+    gpudl.set_num_threads(before)
 
 
 def test_a_region_inside_a_region(threads):
