@@ -101,26 +101,29 @@ class _Crew:
 
     def __init__(self) -> None:
         self._tasks: list[queue.SimpleQueue[Callable[[], None] | None]] = []
-        self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
     def run(self, work: Callable[[], None], workers: int) -> None:
         """Call work() on `workers` threads and wait for all; raises the first exception any of them had."""
         while len(self._tasks) < workers:
             self._hire()
-        for tasks in self._tasks[:workers]:
-            tasks.put(work)
-        failure: BaseException | None = None
-        waiting = workers
-        while waiting:
+        finished: list[BaseException | None] = []
+        wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+        def task() -> None:
             try:
-                error = self._done.get()
-            except KeyboardInterrupt as interrupt:  # the threads still write to the caller's arrays
-                failure = interrupt
+                work()
+            except BaseException as error:  # raised by the caller
+                finished.append(error)
             else:
-                waiting -= 1
-                failure = failure or error
-        if failure is not None:
-            raise failure
+                finished.append(None)
+            wake.put(None)
+
+        for tasks in self._tasks[:workers]:
+            tasks.put(task)
+        interrupt = _wait(wake, lambda: len(finished) == workers)
+        for failure in (interrupt, *finished):
+            if failure is not None:
+                raise failure
 
     def dismiss(self) -> None:
         """End the threads."""
@@ -133,25 +136,31 @@ class _Crew:
         core = cores[index] if len(cores) == _num_threads else None
         tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._tasks.append(tasks)
-        arguments = (tasks, self._done, core)
-        threading.Thread(target=_serve, args=arguments, name=f"gpudl-{index}", daemon=True).start()
+        threading.Thread(target=_serve, args=(tasks, core), name=f"gpudl-{index}", daemon=True).start()
 
 
-def _serve(
-    tasks: queue.SimpleQueue[Callable[[], None] | None],
-    done: queue.SimpleQueue[BaseException | None],
-    core: int | None,
-) -> None:
+def _wait(wake: queue.SimpleQueue[None], done: Callable[[], bool]) -> KeyboardInterrupt | None:
+    """Block until done(), which is asked after every item of `wake`; returns an interrupt that came meanwhile.
+
+    The threads still write to the caller's arrays, so an interrupt has to wait. It may swallow an item, so the
+    items are not counted.
+    """
+    interrupt = None
+    while True:
+        try:
+            while not done():
+                wake.get()
+            return interrupt
+        except KeyboardInterrupt as error:
+            interrupt = error
+
+
+def _serve(tasks: queue.SimpleQueue[Callable[[], None] | None], core: int | None) -> None:
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(threading.get_native_id(), {core})
-    while (work := tasks.get()) is not None:
-        try:
-            work()
-        except BaseException as error:  # the caller raises it
-            done.put(error)
-        else:
-            done.put(None)
-        del work  # holds the caller's arrays
+    while (task := tasks.get()) is not None:
+        task()
+        del task  # holds the caller's arrays
 
 
 _crew = _Crew()
@@ -197,13 +206,14 @@ def run(block: Callable[[int], None], count: int) -> None:
 
 
 # A product below this many multiply-adds is done before a second thread has started.
-_SMALLEST_SHARED_PRODUCT = 1 << 21
+_SMALLEST_SHARED_PRODUCT = 1 << 23
 _LONGEST_PIECE = 512
 
 
-def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """numpy.matmul of two matrices, cut along the longer side of `out` into pieces by shape alone."""
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """out = a @ b (+ bias to every row), cut along the longer side of `out` into pieces by shape alone."""
     (rows, inner), columns = a.shape, b.shape[1]
+    by_rows = rows >= columns
     length = max(rows, columns)
     pieces = [(0, length)]
     if rows * inner * columns >= _SMALLEST_SHARED_PRODUCT:
@@ -211,10 +221,10 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
 
     def block(i: int) -> None:
         piece = slice(*pieces[i])
-        if rows >= columns:
-            np.matmul(a[piece], b, out=out[piece])
-        else:
-            np.matmul(a, b[:, piece], out=out[:, piece])
+        part = out[piece] if by_rows else out[:, piece]
+        np.matmul(a[piece] if by_rows else a, b if by_rows else b[:, piece], out=part)
+        if bias is not None:
+            np.add(part, bias if by_rows else bias[piece], out=part)
 
     run(block, len(pieces))
     return out

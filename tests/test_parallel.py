@@ -131,6 +131,17 @@ def test_matmul(rows, inner, columns, dtype):
     assert np.abs(results[0] - expected).max(initial=0) <= (1e-4 if dtype == np.float32 else 1e-12)
 
 
+def test_matmul_adds_the_bias_to_every_row():
+    for rows, columns in ((700, 300), (300, 700), (3, 5)):
+        a, b, bias = (
+            random_array((rows, 64)),
+            random_array((64, columns), seed=1),
+            random_array((columns,), seed=2),
+        )
+        result = _parallel.matmul(a, b, np.empty((rows, columns)), bias)
+        np.testing.assert_allclose(result, a @ b + bias, rtol=1e-12, atol=1e-12)
+
+
 @given(total=st.integers(0, 1000), length=st.integers(1, 300))
 def test_ranges_tile_the_whole(total, length):
     pieces = _parallel.ranges(total, length)

@@ -11,9 +11,7 @@ from gpudl._numpy._precision import computed_in_float32
 @computed_in_float32("y")
 def linear_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, y: np.ndarray) -> None:
     """y = x @ weight.T + bias; x (N, I), weight (O, I), y (N, O)."""
-    _parallel.matmul(x, weight.T, out=y)
-    if bias is not None:
-        np.add(y, bias, out=y)
+    _parallel.matmul(x, weight.T, out=y, bias=bias)
 
 
 @computed_in_float32("dx")
