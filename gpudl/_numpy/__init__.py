@@ -4,16 +4,39 @@ Arguments are what `gpudl.ops` guarantees: checked, dense (channels-last where 3
 results allocated. Inputs come first, then the arrays to write, then keyword-only numbers.
 """
 
+from gpudl._numpy.conv2d import (
+    conv2d_backward_bias,
+    conv2d_backward_data,
+    conv2d_backward_weight,
+    conv2d_forward,
+)
+from gpudl._numpy.conv_transpose2d import (
+    conv_transpose2d_backward_bias,
+    conv_transpose2d_backward_data,
+    conv_transpose2d_backward_weight,
+    conv_transpose2d_forward,
+)
 from gpudl._numpy.linear import (
     linear_backward_bias,
     linear_backward_data,
     linear_backward_weight,
     linear_forward,
 )
+from gpudl._numpy.pad import pad2d_backward, pad2d_forward
 
 __all__ = [
+    "conv2d_backward_bias",
+    "conv2d_backward_data",
+    "conv2d_backward_weight",
+    "conv2d_forward",
+    "conv_transpose2d_backward_bias",
+    "conv_transpose2d_backward_data",
+    "conv_transpose2d_backward_weight",
+    "conv_transpose2d_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
     "linear_forward",
+    "pad2d_backward",
+    "pad2d_forward",
 ]

@@ -1,12 +1,24 @@
 """Layers: parameters and mode over `gpudl.ops`. Names, arguments and defaults are PyTorch's."""
 
-from gpudl.nn.container import Concat, Identity, ModuleList, Residual, Sequential
+from gpudl.nn.container import (
+    Concat,
+    Identity,
+    ModuleList,
+    Residual,
+    Sequential,
+)
+from gpudl.nn.conv1d import Conv1d
+from gpudl.nn.conv2d import Conv2d
+from gpudl.nn.conv_transpose2d import ConvTranspose2d
 from gpudl.nn.linear import Linear
 from gpudl.nn.module import IncompatibleKeys, Module
 from gpudl.nn.parameter import Parameter
 
 __all__ = [
     "Concat",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
     "Identity",
     "IncompatibleKeys",
     "Linear",

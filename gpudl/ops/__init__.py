@@ -1,15 +1,48 @@
 """Operators without state: every forward and every backward, on NumPy and CuPy arrays."""
 
+from gpudl.ops.conv1d import (
+    conv1d_backward_bias,
+    conv1d_backward_data,
+    conv1d_backward_weight,
+    conv1d_forward,
+)
+from gpudl.ops.conv2d import (
+    conv2d_backward_bias,
+    conv2d_backward_data,
+    conv2d_backward_weight,
+    conv2d_forward,
+)
+from gpudl.ops.conv_transpose2d import (
+    conv_transpose2d_backward_bias,
+    conv_transpose2d_backward_data,
+    conv_transpose2d_backward_weight,
+    conv_transpose2d_forward,
+)
 from gpudl.ops.linear import (
     linear_backward_bias,
     linear_backward_data,
     linear_backward_weight,
     linear_forward,
 )
+from gpudl.ops.pad import pad2d_backward, pad2d_forward
 
 __all__ = [
+    "conv1d_backward_bias",
+    "conv1d_backward_data",
+    "conv1d_backward_weight",
+    "conv1d_forward",
+    "conv2d_backward_bias",
+    "conv2d_backward_data",
+    "conv2d_backward_weight",
+    "conv2d_forward",
+    "conv_transpose2d_backward_bias",
+    "conv_transpose2d_backward_data",
+    "conv_transpose2d_backward_weight",
+    "conv_transpose2d_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
     "linear_forward",
+    "pad2d_backward",
+    "pad2d_forward",
 ]

@@ -1,0 +1,119 @@
+"""Convolution as a matrix product with a tile of unfolded input, any stride, padding and dilation.
+
+Forward unfolds both axes of the window, 2 MiB at a time: with less, the interpreter's lock is passed on too
+often, with more the tile leaves the cache. The weight gradient unfolds the window's columns only; each of
+its rows is then a shifted slice of the same memory, so that a tile holds R times as many pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from gpudl import _parallel
+from gpudl._numpy._conv2d_tiles import (
+    Pair,
+    Tile,
+    add_product,
+    dense_destination,
+    filter_matrix,
+    padded_rows,
+    sum_partials,
+    tiles,
+)
+
+_FORWARD_TILE = 1 << 21
+_WEIGHT_TILE = 1 << 22
+
+
+def correlate(
+    x: np.ndarray,
+    filters: np.ndarray,
+    bias: np.ndarray | None,
+    y: np.ndarray,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> None:
+    """y = x correlated with filters, plus bias."""
+    R, S, C, K = filters.shape
+    N, P, Q, _ = y.shape
+    matrix = filter_matrix(filters)
+    pieces = tiles(N, P, Q * R * S * C * x.itemsize, _FORWARD_TILE)
+
+    def block(i: int) -> None:
+        tile = pieces[i]
+        rows = padded_rows(x, tile, Q, (R, S), stride, padding, dilation)
+        columns = _unfolded(rows, tile, Q, (R, S), stride, dilation)
+        target = y[tile.n0 : tile.n1, tile.p0 : tile.p1]
+        result, copied = dense_destination(target)
+        np.matmul(columns, matrix, out=result.reshape(-1, K))
+        if bias is not None:
+            np.add(result, bias, out=target)
+        elif copied:
+            target[...] = result
+
+    _parallel.run(block, len(pieces))
+
+
+def _unfolded(rows: np.ndarray, tile: Tile, Q: int, field: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
+    """(pixels, RSC): for each output pixel the inputs it sees."""
+    G, m, C = tile.n1 - tile.n0, tile.p1 - tile.p0, rows.shape[3]
+    (R, S), (sn, sh, sw, sc) = field, rows.strides
+    windows = as_strided(
+        rows,
+        (G, m, Q, R, S, C),
+        (sn, stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw, sc),
+    )
+    columns = _parallel.scratch("conv2d_columns", windows.shape, rows.dtype)
+    columns[...] = windows
+    return columns.reshape(G * m * Q, R * S * C)
+
+
+def backward_weight(
+    dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, stride: Pair, padding: Pair, dilation: Pair
+) -> None:
+    """dweight (K, R, S, C) = the sum over pixels of dy[k] * x[window]."""
+    K, R, S, C = dweight.shape
+    N, P, Q, _ = dy.shape
+    pieces = tiles(N, P, Q * S * C * stride[0] * x.itemsize, _WEIGHT_TILE)
+
+    def add(i: int, slot: np.ndarray, first: bool) -> None:
+        tile = pieces[i]
+        m = tile.p1 - tile.p0
+        rows = padded_rows(x, tile, Q, (R, S), stride, padding, dilation)
+        columns = _columns_unfolded(rows, Q, S, stride, dilation)
+        gradient = _rows_first(dy[tile.n0 : tile.n1, tile.p0 : tile.p1]).reshape(-1, K).T
+        for r in range(R):
+            start, phase = divmod(r * dilation[0], stride[0])
+            add_product(gradient, columns[phase, start : start + m].reshape(-1, S * C), slot[r], first)
+
+    total = sum_partials(len(pieces), (R, K, S * C), dweight.dtype, add)
+    dweight[...] = total.reshape(R, K, S, C).transpose(1, 0, 2, 3)
+
+
+def _columns_unfolded(rows: np.ndarray, Q: int, S: int, stride: Pair, dilation: Pair) -> np.ndarray:
+    """(stride, rows / stride, G, Q, S, C): the rows whose number is `phase` modulo the stride lie together."""
+    G, height, _, C = rows.shape
+    sn, sh, sw, sc = rows.strides
+    columns = _parallel.scratch(
+        "conv2d_columns", (stride[0], -(-height // stride[0]), G, Q, S, C), rows.dtype
+    )
+    for phase in range(min(stride[0], height)):
+        count = -(-(height - phase) // stride[0])
+        windows = as_strided(
+            rows[:, phase:], (count, G, Q, S, C), (stride[0] * sh, sn, stride[1] * sw, dilation[1] * sw, sc)
+        )
+        columns[phase, :count] = windows
+    return columns
+
+
+def _rows_first(dy: np.ndarray) -> np.ndarray:
+    """(G, m, Q, K) as a dense (m, G, Q, K), the order of the unfolded columns."""
+    swapped = dy.transpose(1, 0, 2, 3)
+    if swapped.flags.c_contiguous:
+        return swapped
+    gradient = _parallel.scratch("conv2d_gradient", swapped.shape, dy.dtype)
+    gradient[...] = swapped
+    return gradient

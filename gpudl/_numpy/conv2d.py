@@ -1,0 +1,224 @@
+"""2-D convolution: which algorithm runs, by shape alone.
+
+x (N, C, H, W), weight (K, C / groups, R, S) and y (N, K, P, Q) are stored with the channels last. `padding` is
+(top, left); beyond the other edges x is zero as far as y reaches.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpudl import _parallel
+from gpudl._numpy import (
+    _conv2d_depthwise,
+    _conv2d_im2col,
+    _conv2d_planar,
+    _conv2d_pointwise,
+    _conv2d_winograd,
+)
+from gpudl._numpy._conv2d_phases import Phase, phases
+from gpudl._numpy._conv2d_tiles import Pair, add_product, sum_partials
+from gpudl._numpy._precision import computed_in_float32
+
+# Bounds of the algorithms, measured with PyTorch 2.13 and OpenBLAS 0.3.31 on two cores of an EPYC 9004.
+_PLANAR_CHANNELS = 12  # fewer channels than this make too short runs when stored last
+_WINOGRAD_CHANNELS = 32  # of either side; below, the transforms cost more than the products save
+_WINOGRAD_PIECES = 256  # 2x2 pieces of output for the transform of the filters to pay
+_WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
+
+
+def algorithm(
+    images: int, channels: int, filters: int, field: Pair, output: Pair, stride: Pair, dilation: Pair
+) -> str:
+    """The form that computes a dense convolution (one group) fastest: "planar", "winograd" or "im2col"."""
+    if channels < _PLANAR_CHANNELS:
+        return "planar"
+    P, Q = output
+    if (
+        (field, stride, dilation) == ((3, 3), (1, 1), (1, 1))
+        and min(channels, filters) >= _WINOGRAD_CHANNELS
+        and min(P, Q) >= _WINOGRAD_EXTENT
+        and images * P * Q >= 4 * _WINOGRAD_PIECES
+    ):
+        return "winograd"
+    return "im2col"
+
+
+@computed_in_float32("y")
+def conv2d_forward(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    y: np.ndarray,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> None:
+    """y = x correlated with weight, plus bias."""
+    if y.size == 0:
+        return
+    x, weight, y = _channels_last(x), _channels_last(weight), _channels_last(y)
+    filters = weight.transpose(1, 2, 3, 0)
+    K, _, _, C = weight.shape
+    if groups > 1 and C == 1 and K == groups:
+        geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+        _conv2d_depthwise.correlate(x, filters[:, :, 0], bias, y, **geometry)
+        return
+    for group in range(groups):
+        ins, outs = _group(group, C), _group(group, K // groups)
+        part = None if bias is None else bias[outs]
+        _correlate(x[..., ins], filters[..., outs], part, y[..., outs], stride, padding, dilation)
+
+
+@computed_in_float32("dx")
+def conv2d_backward_data(
+    dy: np.ndarray,
+    weight: np.ndarray,
+    dx: np.ndarray,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> None:
+    """dx = the gradient of the input."""
+    if dx.size == 0:
+        return
+    dy, weight, dx = _channels_last(dy), _channels_last(weight), _channels_last(dx)
+    K, R, S, C = weight.shape
+    depthwise = groups > 1 and C == 1 and K == groups
+    if not depthwise and C < _PLANAR_CHANNELS and min(dy.shape) > 0:
+        for group in range(groups):
+            ins, outs = _group(group, C), _group(group, K // groups)
+            geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+            _conv2d_planar.backward_data(dy[..., outs], weight[outs], dx[..., ins], **geometry)
+        return
+    for vertical in phases(dx.shape[1], R, stride[0], padding[0], dilation[0]):
+        for horizontal in phases(dx.shape[2], S, stride[1], padding[1], dilation[1]):
+            part = dx[:, vertical.start :: stride[0], horizontal.start :: stride[1]]
+            if vertical.taps == 0 or horizontal.taps == 0:
+                part[...] = 0
+            else:
+                _backward_phase(dy, weight, part, vertical, horizontal, groups, depthwise)
+
+
+def _backward_phase(
+    dy: np.ndarray,
+    weight: np.ndarray,
+    part: np.ndarray,
+    vertical: Phase,
+    horizontal: Phase,
+    groups: int,
+    depthwise: bool,
+) -> None:
+    """Write the rows and columns of dx that belong to one phase of either axis."""
+    padding = (vertical.padding, horizontal.padding)
+    dilation = (vertical.dilation, horizontal.dilation)
+    taps = weight[:, vertical.first :: vertical.step, horizontal.first :: horizontal.step][:, ::-1, ::-1]
+    if depthwise:
+        filters = taps[..., 0].transpose(1, 2, 0)
+        _conv2d_depthwise.correlate(
+            dy, filters, None, part, stride=(1, 1), padding=padding, dilation=dilation
+        )
+        return
+    K, C = weight.shape[0] // groups, weight.shape[3]
+    for group in range(groups):
+        ins, outs = _group(group, K), _group(group, C)
+        filters = taps[ins].transpose(1, 2, 0, 3)
+        _correlate(dy[..., ins], filters, None, part[..., outs], (1, 1), padding, dilation)
+
+
+@computed_in_float32("dweight")
+def conv2d_backward_weight(
+    dy: np.ndarray,
+    x: np.ndarray,
+    dweight: np.ndarray,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> None:
+    """dweight = the gradient of the weight."""
+    dy, x, dweight = _channels_last(dy), _channels_last(x), _channels_last(dweight)
+    if dy.size == 0:
+        dweight[...] = 0
+        return
+    K, _, _, C = dweight.shape
+    if groups > 1 and C == 1 and K == groups:
+        geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+        sums = np.empty((*dweight.shape[1:3], K), dweight.dtype)
+        _conv2d_depthwise.backward_weight(dy, x, sums, **geometry)
+        dweight[..., 0] = sums.transpose(2, 0, 1)
+        return
+    for group in range(groups):
+        ins, outs = _group(group, C), _group(group, K // groups)
+        _backward_weight(dy[..., outs], x[..., ins], dweight[outs], stride, padding, dilation)
+
+
+# Rows of dy whose sum is one partial of the bias gradient.
+_PIXELS_PER_PARTIAL = 8192
+
+
+@computed_in_float32("dbias")
+def conv2d_backward_bias(dy: np.ndarray, dbias: np.ndarray) -> None:
+    """dbias = the sum of dy over images and pixels: products with ones, which BLAS sums in a fixed order."""
+    pixels = _channels_last(dy).reshape(-1, dy.shape[1])
+    if pixels.size == 0:
+        dbias[...] = 0
+        return
+    pieces = _parallel.ranges(len(pixels), _PIXELS_PER_PARTIAL)
+    ones = np.ones((1, _PIXELS_PER_PARTIAL), dy.dtype)
+
+    def add(i: int, slot: np.ndarray, first: bool) -> None:
+        start, stop = pieces[i]
+        add_product(ones[:, : stop - start], pixels[start:stop], slot, first)
+
+    dbias[...] = sum_partials(len(pieces), (1, len(dbias)), dbias.dtype, add)[0]
+
+
+def _correlate(
+    x: np.ndarray,
+    filters: np.ndarray,
+    bias: np.ndarray | None,
+    y: np.ndarray,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> None:
+    """y (N, P, Q, K) = x (N, H, W, C) correlated with filters (R, S, C, K), plus bias."""
+    R, S, C, K = filters.shape
+    if _conv2d_pointwise.applies((R, S), stride, padding, x, y):
+        _conv2d_pointwise.correlate(x, filters, bias, y)
+        return
+    chosen = algorithm(len(y), C, K, (R, S), y.shape[1:3], stride, dilation)
+    if chosen == "winograd":
+        _conv2d_winograd.correlate(x, filters, bias, y, padding=padding)
+        return
+    form = _conv2d_planar if chosen == "planar" else _conv2d_im2col
+    form.correlate(x, filters, bias, y, stride=stride, padding=padding, dilation=dilation)
+
+
+def _backward_weight(
+    dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, stride: Pair, padding: Pair, dilation: Pair
+) -> None:
+    K, R, S, C = dweight.shape
+    if _conv2d_pointwise.applies((R, S), stride, padding, dy, x):
+        _conv2d_pointwise.backward_weight(dy, x, dweight)
+        return
+    chosen = algorithm(len(dy), C, K, (R, S), dy.shape[1:3], stride, dilation)
+    if chosen == "winograd":
+        _conv2d_winograd.backward_weight(dy, x, dweight, padding=padding)
+        return
+    form = _conv2d_planar if chosen == "planar" else _conv2d_im2col
+    form.backward_weight(dy, x, dweight, stride=stride, padding=padding, dilation=dilation)
+
+
+def _channels_last(array: np.ndarray) -> np.ndarray:
+    return array.transpose(0, 2, 3, 1)
+
+
+def _group(index: int, size: int) -> slice:
+    return slice(index * size, (index + 1) * size)
