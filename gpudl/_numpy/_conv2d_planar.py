@@ -81,7 +81,7 @@ def backward_data(
     _, H, W, _ = dx.shape
     matrix = np.ascontiguousarray(weight.reshape(K, R * S * C).T)
     # A tile is made of whole images: rows of one image would meet at their edges.
-    pieces = [tile for tile in tiles(N, 1, P * Q * R * S * C * dy.itemsize, _TILE)]
+    pieces = list(tiles(N, 1, P * Q * R * S * C * dy.itemsize, _TILE))
     height = max(H + padding[0], (P - 1) * stride[0] + dilation[0] * (R - 1) + 1)
     width = max(W + padding[1], (Q - 1) * stride[1] + dilation[1] * (S - 1) + 1)
 

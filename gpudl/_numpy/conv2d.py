@@ -20,7 +20,7 @@ from gpudl._numpy._conv2d_phases import Phase, phases
 from gpudl._numpy._conv2d_tiles import Pair, add_product, sum_partials
 from gpudl._numpy._precision import computed_in_float32
 
-# Bounds of the algorithms, measured with PyTorch 2.13 and OpenBLAS 0.3.31 on two cores of an EPYC 9004.
+# Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
 _PLANAR_CHANNELS = 12  # fewer channels than this make too short runs when stored last
 _WINOGRAD_CHANNELS = 32  # of either side; below, the transforms cost more than the products save
 _WINOGRAD_PIECES = 256  # 2x2 pieces of output for the transform of the filters to pay
@@ -62,7 +62,7 @@ def conv2d_forward(
     x, weight, y = _channels_last(x), _channels_last(weight), _channels_last(y)
     filters = weight.transpose(1, 2, 3, 0)
     K, _, _, C = weight.shape
-    if groups > 1 and C == 1 and K == groups:
+    if groups > 1 and C == 1 and groups == K:
         geometry = {"stride": stride, "padding": padding, "dilation": dilation}
         _conv2d_depthwise.correlate(x, filters[:, :, 0], bias, y, **geometry)
         return
@@ -88,7 +88,7 @@ def conv2d_backward_data(
         return
     dy, weight, dx = _channels_last(dy), _channels_last(weight), _channels_last(dx)
     K, R, S, C = weight.shape
-    depthwise = groups > 1 and C == 1 and K == groups
+    depthwise = groups > 1 and C == 1 and groups == K
     if not depthwise and C < _PLANAR_CHANNELS and min(dy.shape) > 0:
         for group in range(groups):
             ins, outs = _group(group, C), _group(group, K // groups)
@@ -147,7 +147,7 @@ def conv2d_backward_weight(
         dweight[...] = 0
         return
     K, _, _, C = dweight.shape
-    if groups > 1 and C == 1 and K == groups:
+    if groups > 1 and C == 1 and groups == K:
         geometry = {"stride": stride, "padding": padding, "dilation": dilation}
         sums = np.empty((*dweight.shape[1:3], K), dweight.dtype)
         _conv2d_depthwise.backward_weight(dy, x, sums, **geometry)
