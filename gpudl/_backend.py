@@ -38,7 +38,7 @@ def _load(backend: str) -> ModuleType:
         except ImportError as error:
             raise BackendError(
                 f"backend {backend!r}: this install of gpudl has no {_MODULES[backend]} "
-                f"({_PURPOSE[backend]}): {error}. `gpudl info` says what is there. "
+                f"({_PURPOSE[backend]}): {error}. "
                 f"NumPy arrays work without it."
             ) from error
         _loaded[backend] = module

@@ -9,8 +9,11 @@ import gpudl
 from gpudl import nn, ops
 from tests.support.arrays import assert_refuses
 
-# Arguments of PyTorch that mean nothing here (its own kernels' switches) or that it has deprecated itself.
-LEFT_OUT = {"size_average", "reduce", "foreach", "capturable", "differentiable", "fused", "verbose"}
+# Arguments that PyTorch has deprecated itself.
+LEFT_OUT = {"size_average", "reduce"}
+
+
+NOT_LAYERS = {"IncompatibleKeys", "Parameter", "Module", "ModuleList"}
 
 
 def public(module):
@@ -39,29 +42,9 @@ def assert_same_arguments(ours, theirs):
 def test_layers_take_the_arguments_of_pytorch(name):
     torch = pytest.importorskip("torch")
     theirs = getattr(torch.nn, name, None)
-    if theirs is None or name in ("Module", "Parameter", "Identity", "Sequential"):
+    if theirs is None or name in ("Module", "Parameter", "Sequential"):
         pytest.skip(f"torch.nn has no {name} to compare with, or one of another kind")
     assert_same_arguments(getattr(nn, name).__init__, theirs.__init__)
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("name", public(gpudl.optim))
-def test_optimizers_take_the_arguments_of_pytorch(name):
-    torch = pytest.importorskip("torch")
-    theirs = getattr(torch.optim, name, None)
-    if theirs is None or name == "Optimizer":
-        pytest.skip(f"torch.optim has no {name}")
-    assert_same_arguments(getattr(gpudl.optim, name).__init__, theirs.__init__)
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("name", public(gpudl.optim.lr_scheduler))
-def test_schedules_take_the_arguments_of_pytorch(name):
-    torch = pytest.importorskip("torch")
-    theirs = getattr(torch.optim.lr_scheduler, name, None)
-    if theirs is None:
-        pytest.skip(f"torch.optim.lr_scheduler has no {name}")
-    assert_same_arguments(getattr(gpudl.optim.lr_scheduler, name).__init__, theirs.__init__)
 
 
 @pytest.mark.parametrize("name", ops.__all__)
@@ -69,8 +52,6 @@ def test_an_operator_names_itself_and_the_argument_that_is_no_array(name):
     function = getattr(ops, name)
     parameters = list(inspect.signature(function).parameters.values())
     required = [p for p in parameters if p.default is p.empty and p.kind is not p.KEYWORD_ONLY]
-    if not required or required[0].name in ("seed", "offsets", "arrays"):
-        pytest.skip("takes no array first")
     values = [[[1.0]]] + [np.ones((1, 1, 1, 1), np.float32) for _ in required[1:]]
     assert_refuses(lambda: function(*values, **_keywords(parameters)), TypeError, f"{name}")
 
@@ -85,7 +66,7 @@ def test_operators_are_documented(name):
     assert len(text) > 80, "formula, shapes, dtypes and errors belong here"
 
 
-@pytest.mark.parametrize("name", public(nn))
+@pytest.mark.parametrize("name", [name for name in public(nn) if name not in NOT_LAYERS])
 def test_layers_are_documented(name):
     layer = getattr(nn, name)
     assert layer.__doc__
@@ -93,10 +74,7 @@ def test_layers_are_documented(name):
         assert inspect.getdoc(getattr(layer, method)), method
 
 
-@pytest.mark.parametrize(
-    "module", [gpudl, nn, ops, gpudl.optim, gpudl.optim.lr_scheduler, gpudl.data, gpudl.train, gpudl.models],
-    ids=lambda module: module.__name__,
-)  # fmt: skip
+@pytest.mark.parametrize("module", [gpudl, nn, ops], ids=lambda module: module.__name__)
 def test_all_lists_what_is_there_in_order(module):
     assert list(module.__all__) == sorted(set(module.__all__))
     assert all(hasattr(module, name) for name in module.__all__)

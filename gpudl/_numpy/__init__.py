@@ -4,6 +4,8 @@ Arguments are what `gpudl.ops` guarantees: checked, dense (channels-last where 3
 results allocated. Inputs come first, then the arrays to write, then keyword-only numbers.
 """
 
+from gpudl._numpy.add import add_forward
+from gpudl._numpy.concat import concat_backward, concat_forward
 from gpudl._numpy.conv2d import (
     conv2d_backward_bias,
     conv2d_backward_data,
@@ -16,6 +18,7 @@ from gpudl._numpy.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl._numpy.flatten import reshape
 from gpudl._numpy.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -25,6 +28,9 @@ from gpudl._numpy.linear import (
 from gpudl._numpy.pad import pad2d_backward, pad2d_forward
 
 __all__ = [
+    "add_forward",
+    "concat_backward",
+    "concat_forward",
     "conv2d_backward_bias",
     "conv2d_backward_data",
     "conv2d_backward_weight",
@@ -39,4 +45,5 @@ __all__ = [
     "linear_forward",
     "pad2d_backward",
     "pad2d_forward",
+    "reshape",
 ]

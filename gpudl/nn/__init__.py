@@ -10,6 +10,7 @@ from gpudl.nn.container import (
 from gpudl.nn.conv1d import Conv1d
 from gpudl.nn.conv2d import Conv2d
 from gpudl.nn.conv_transpose2d import ConvTranspose2d
+from gpudl.nn.flatten import Flatten
 from gpudl.nn.linear import Linear
 from gpudl.nn.module import IncompatibleKeys, Module
 from gpudl.nn.parameter import Parameter
@@ -19,6 +20,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
+    "Flatten",
     "Identity",
     "IncompatibleKeys",
     "Linear",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from gpudl import ops
 from gpudl._backend import Array
 from gpudl.nn.module import Module
 from gpudl.ops import _arrays
@@ -87,8 +88,8 @@ class Sequential(_ModuleSequence):
 class ModuleList(_ModuleSequence):
     """A list of modules that are found by name; it cannot be called itself."""
 
-    def __init__(self, modules: Iterable[Module] = ()):
-        super().__init__(list(modules))
+    def __init__(self, modules: Iterable[Module] | None = None):
+        super().__init__([] if modules is None else list(modules))
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add several modules at the end; returns self."""
@@ -130,17 +131,17 @@ class Residual(Module):
         side = x if self.shortcut is None else self.shortcut(x)
         if y.shape != side.shape:
             raise ValueError(f"Residual: branch gave shape {y.shape}, shortcut {side.shape}")
-        return y + side
+        return ops.add_forward(y, side)
 
     def backward(self, dy: Array) -> Array | None:
         """The sum of both branches' input gradients."""
         self.branch.input_requires_grad = self.input_requires_grad
         dx = self.branch.backward(dy)
         if self.shortcut is None:
-            return dx + dy if self.input_requires_grad else None
+            return ops.add_forward(dx, dy) if self.input_requires_grad else None
         self.shortcut.input_requires_grad = self.input_requires_grad
         side = self.shortcut.backward(dy)
-        return dx + side if self.input_requires_grad else None
+        return ops.add_forward(dx, side) if self.input_requires_grad else None
 
 
 class Concat(Module):
@@ -159,10 +160,20 @@ class Concat(Module):
 
     def forward(self, x: Array) -> Array:
         """x : whatever the branches take. Returns their results joined along `axis`."""
-        raise NotImplementedError
+        results = [branch(x) for branch in self.branches]
+        y = ops.concat_forward(results, self.axis)
+        self.save_for_backward([result.shape[self.axis] for result in results])
+        return y
 
     def backward(self, dy: Array) -> Array | None:
-        raise NotImplementedError
+        """The sum of the branches' input gradients, each on its piece of dy."""
+        pieces = ops.concat_backward(dy, self.saved_for_backward(), self.axis)
+        dx = None
+        for branch, piece in zip(self.branches, pieces, strict=True):
+            branch.input_requires_grad = self.input_requires_grad
+            side = branch.backward(piece)
+            dx = side if dx is None else ops.add_forward(dx, side)
+        return dx if self.input_requires_grad else None
 
 
 def _first_trainable(layers: list[Module]) -> int:

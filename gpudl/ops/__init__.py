@@ -1,5 +1,7 @@
 """Operators without state: every forward and every backward, on NumPy and CuPy arrays."""
 
+from gpudl.ops.add import add_forward
+from gpudl.ops.concat import concat_backward, concat_forward
 from gpudl.ops.conv1d import (
     conv1d_backward_bias,
     conv1d_backward_data,
@@ -18,6 +20,7 @@ from gpudl.ops.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl.ops.flatten import flatten_backward, flatten_forward
 from gpudl.ops.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -27,6 +30,9 @@ from gpudl.ops.linear import (
 from gpudl.ops.pad import pad2d_backward, pad2d_forward
 
 __all__ = [
+    "add_forward",
+    "concat_backward",
+    "concat_forward",
     "conv1d_backward_bias",
     "conv1d_backward_data",
     "conv1d_backward_weight",
@@ -39,6 +45,8 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "flatten_backward",
+    "flatten_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",

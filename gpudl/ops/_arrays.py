@@ -156,11 +156,14 @@ def empty_channels_last(shape: tuple[int, ...], dtype: np.dtype, *, like: Array)
     return memory.transpose(0, len(shape) - 1, *range(1, len(shape) - 1))
 
 
-def empty_same_storage(x: Array) -> Array:
-    """Uninitialised with the shape and dtype of `x`: channels-last where `x` is, else C-contiguous."""
-    if x.ndim in (3, 4) and not x.flags.c_contiguous and x.transpose(_to_last(x.ndim)).flags.c_contiguous:
-        return empty_channels_last(x.shape, x.dtype, like=x)
-    return empty(x.shape, x.dtype, like=x)
+def is_channels_last(x: Array) -> bool:
+    """True for 3 or 4 axes in channels-last memory that is not C-contiguous as well."""
+    return x.ndim in (3, 4) and not x.flags.c_contiguous and x.transpose(_to_last(x.ndim)).flags.c_contiguous
+
+
+def flat(x: Array) -> Array:
+    """The memory of a dense array as one axis, for operators that do not care where an element is."""
+    return (x.transpose(_to_last(x.ndim)) if is_channels_last(x) else x).reshape(-1)
 
 
 def dense(x: Array) -> Array:

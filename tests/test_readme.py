@@ -1,0 +1,20 @@
+"""The README's code runs, and its two commands are those of the contribution guide and the CI script."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_twenty_lines_run(capsys):
+    text = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out == "(32, 10) (32, 1, 8, 8) (1, 1, 3, 3)\n"
+    assert len(text.splitlines()) < 150
+
+
+def test_the_test_command_is_the_same_everywhere():
+    command = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert command in (ROOT / name).read_text(), name
