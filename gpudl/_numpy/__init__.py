@@ -26,6 +26,7 @@ from gpudl._numpy.linear import (
     linear_forward,
 )
 from gpudl._numpy.pad import pad2d_backward, pad2d_forward
+from gpudl._numpy.relu import relu_backward, relu_forward
 
 __all__ = [
     "add_forward",
@@ -45,5 +46,7 @@ __all__ = [
     "linear_forward",
     "pad2d_backward",
     "pad2d_forward",
+    "relu_backward",
+    "relu_forward",
     "reshape",
 ]

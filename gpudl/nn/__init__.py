@@ -14,6 +14,7 @@ from gpudl.nn.flatten import Flatten
 from gpudl.nn.linear import Linear
 from gpudl.nn.module import IncompatibleKeys, Module
 from gpudl.nn.parameter import Parameter
+from gpudl.nn.relu import ReLU
 
 __all__ = [
     "Concat",
@@ -27,6 +28,7 @@ __all__ = [
     "Module",
     "ModuleList",
     "Parameter",
+    "ReLU",
     "Residual",
     "Sequential",
 ]

@@ -28,6 +28,7 @@ from gpudl.ops.linear import (
     linear_forward,
 )
 from gpudl.ops.pad import pad2d_backward, pad2d_forward
+from gpudl.ops.relu import relu_backward, relu_forward
 
 __all__ = [
     "add_forward",
@@ -53,4 +54,6 @@ __all__ = [
     "linear_forward",
     "pad2d_backward",
     "pad2d_forward",
+    "relu_backward",
+    "relu_forward",
 ]
