@@ -4,6 +4,7 @@ Arguments are what `gpudl.ops` guarantees: checked, dense (channels-last where 3
 results allocated. Inputs come first, then the arrays to write, then keyword-only numbers.
 """
 
+from gpudl._numpy.adam import adam_step
 from gpudl._numpy.add import add_forward
 from gpudl._numpy.concat import concat_backward, concat_forward
 from gpudl._numpy.conv2d import (
@@ -18,6 +19,13 @@ from gpudl._numpy.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl._numpy.flat import (
+    flat_average,
+    flat_clamp,
+    flat_nonfinite_partials,
+    flat_norm_partials,
+    flat_scale,
+)
 from gpudl._numpy.flatten import reshape
 from gpudl._numpy.linear import (
     linear_backward_bias,
@@ -27,8 +35,11 @@ from gpudl._numpy.linear import (
 )
 from gpudl._numpy.pad import pad2d_backward, pad2d_forward
 from gpudl._numpy.relu import relu_backward, relu_forward
+from gpudl._numpy.rmsprop import rmsprop_step
+from gpudl._numpy.sgd import sgd_step
 
 __all__ = [
+    "adam_step",
     "add_forward",
     "concat_backward",
     "concat_forward",
@@ -40,6 +51,11 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "flat_average",
+    "flat_clamp",
+    "flat_nonfinite_partials",
+    "flat_norm_partials",
+    "flat_scale",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
@@ -49,4 +65,6 @@ __all__ = [
     "relu_backward",
     "relu_forward",
     "reshape",
+    "rmsprop_step",
+    "sgd_step",
 ]

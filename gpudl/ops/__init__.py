@@ -1,5 +1,6 @@
 """Operators without state: every forward and every backward, on NumPy and CuPy arrays."""
 
+from gpudl.ops.adam import adam_step
 from gpudl.ops.add import add_forward
 from gpudl.ops.concat import concat_backward, concat_forward
 from gpudl.ops.conv1d import (
@@ -20,6 +21,7 @@ from gpudl.ops.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl.ops.flat import flat_average, flat_clamp, flat_has_nonfinite, flat_norm, flat_scale
 from gpudl.ops.flatten import flatten_backward, flatten_forward
 from gpudl.ops.linear import (
     linear_backward_bias,
@@ -29,8 +31,11 @@ from gpudl.ops.linear import (
 )
 from gpudl.ops.pad import pad2d_backward, pad2d_forward
 from gpudl.ops.relu import relu_backward, relu_forward
+from gpudl.ops.rmsprop import rmsprop_step
+from gpudl.ops.sgd import sgd_step
 
 __all__ = [
+    "adam_step",
     "add_forward",
     "concat_backward",
     "concat_forward",
@@ -46,6 +51,11 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "flat_average",
+    "flat_clamp",
+    "flat_has_nonfinite",
+    "flat_norm",
+    "flat_scale",
     "flatten_backward",
     "flatten_forward",
     "linear_backward_bias",
@@ -56,4 +66,6 @@ __all__ = [
     "pad2d_forward",
     "relu_backward",
     "relu_forward",
+    "rmsprop_step",
+    "sgd_step",
 ]

@@ -1,0 +1,90 @@
+"""Passes over one flat array: norms, the non-finite test, scaling, clamping, running average."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gpudl import _parallel
+from gpudl._numpy._lerp import lerp_
+from gpudl._numpy._precision import accumulation_dtype
+
+_BLOCK = 1 << 16  # elements
+
+
+def flat_norm_partials(x: np.ndarray, partials: np.ndarray, *, norm_type: float) -> None:
+    """Per block of 65536 elements: sum |x|**norm_type, largest |x| for inf, smallest for -inf, x != 0 for 0.
+
+    partials : float64, one per block; they are merged in order by the caller.
+    """
+    blocks = _parallel.ranges(len(x), _BLOCK)
+
+    def reduce_block(i: int) -> None:
+        with np.errstate(all="ignore"):
+            partials[i] = _partial(x[slice(*blocks[i])], norm_type)
+
+    _parallel.run(reduce_block, len(blocks))
+
+
+def _partial(x: np.ndarray, norm_type: float) -> float:
+    if norm_type == 2 and x.dtype in (np.float32, np.float64):
+        total = float(np.dot(x, x))
+        # out of float32's range, or near its lower end where squares lose digits: again in float64
+        if 1e-25 < total < math.inf or x.dtype == np.float64:
+            return total
+    magnitudes = np.abs(x.astype(np.float64))
+    if norm_type == math.inf:
+        return float(magnitudes.max())
+    if norm_type == -math.inf:
+        return float(magnitudes.min())
+    if norm_type == 0:
+        return float(np.count_nonzero(magnitudes))
+    return float((magnitudes**norm_type).sum())
+
+
+def flat_nonfinite_partials(x: np.ndarray, partials: np.ndarray) -> None:
+    """Per block of 65536 elements: 1 where one is inf or NaN, else 0."""
+    blocks = _parallel.ranges(len(x), _BLOCK)
+
+    def test_block(i: int) -> None:
+        partials[i] = not np.isfinite(x[slice(*blocks[i])]).all()
+
+    _parallel.run(test_block, len(blocks))
+
+
+def flat_scale(x: np.ndarray, *, factor: float) -> None:
+    """x *= factor; half precision is multiplied in float32, so that the factor is not rounded to it."""
+    wide = accumulation_dtype(x.dtype)
+    blocks = _parallel.ranges(len(x), _BLOCK)
+
+    def scale_block(i: int) -> None:
+        part = x[slice(*blocks[i])]
+        with np.errstate(all="ignore"):
+            part[...] = np.multiply(part.astype(wide, copy=False), factor)
+
+    _parallel.run(scale_block, len(blocks))
+
+
+def flat_clamp(x: np.ndarray, *, limit: float) -> None:
+    """x = clamp(x, -limit, limit); NaN stays."""
+    blocks = _parallel.ranges(len(x), _BLOCK)
+
+    def clamp_block(i: int) -> None:
+        part = x[slice(*blocks[i])]
+        np.clip(part, x.dtype.type(-limit), x.dtype.type(limit), out=part)
+
+    _parallel.run(clamp_block, len(blocks))
+
+
+def flat_average(x: np.ndarray, average: np.ndarray, *, decay: float) -> None:
+    """average = decay * average + (1 - decay) * x; average is float32 where x is half precision."""
+    blocks = _parallel.ranges(len(x), _BLOCK)
+
+    def average_block(i: int) -> None:
+        piece = slice(*blocks[i])
+        value = x[piece].astype(average.dtype, copy=False)
+        with np.errstate(all="ignore"):
+            lerp_(average[piece], value, 1 - decay, _parallel.scratch("average", value.shape, value.dtype))
+
+    _parallel.run(average_block, len(blocks))

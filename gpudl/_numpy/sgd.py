@@ -1,0 +1,60 @@
+"""Stochastic gradient descent: one blocked pass over flat arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpudl import _parallel
+from gpudl._numpy._segments import update_segments
+
+
+def sgd_step(
+    grad: np.ndarray,
+    segments: np.ndarray,
+    hyperparameters: np.ndarray,
+    param: np.ndarray,
+    momentum_buffer: np.ndarray | None,
+) -> None:
+    """segments (n, 3): offset, length, step; hyperparameters (n, 6) as `gpudl.ops.sgd.HYPERPARAMETERS`."""
+    steps, rows = segments[:, 2].tolist(), hyperparameters.tolist()
+
+    def update(row: int, g: np.ndarray, p: np.ndarray, buffer: np.ndarray | None) -> None:
+        lr, momentum, dampening, weight_decay, nesterov, maximize = rows[row]
+        k = _parallel.scratch("sgd", g.shape, g.dtype)
+        if weight_decay:
+            np.multiply(p, weight_decay, out=k)
+            direction = (np.subtract if maximize else np.add)(k, g, out=k)
+            scale = lr
+        else:
+            direction, scale = g, -lr if maximize else lr
+        if momentum:
+            weight = (1 - dampening) * (-1.0 if maximize and not weight_decay else 1.0)
+            direction = _with_momentum(direction, buffer, steps[row], momentum, weight, nesterov)
+            scale = lr
+        np.multiply(direction, scale, out=k)
+        np.subtract(p, k, out=p)
+
+    update_segments(update, segments, grad, (param, momentum_buffer))
+
+
+def _with_momentum(
+    g: np.ndarray, buffer: np.ndarray, step: int, momentum: float, weight: float, nesterov: float
+) -> np.ndarray:
+    """buffer = momentum * buffer + weight * g, at the first step g itself; returns the direction to go.
+
+    `weight` is negative to go up the gradient. Nesterov excludes dampening, so weight is 1 or -1 then.
+    """
+    k = _parallel.scratch("sgd momentum", g.shape, g.dtype)
+    if step == 1:
+        (np.negative if weight < 0 else np.positive)(g, out=buffer)
+    else:
+        np.multiply(buffer, momentum, out=buffer)
+        if abs(weight) == 1:
+            (np.add if weight > 0 else np.subtract)(buffer, g, out=buffer)
+        else:
+            np.multiply(g, weight, out=k)
+            np.add(buffer, k, out=buffer)
+    if not nesterov:
+        return buffer
+    np.multiply(buffer, momentum, out=k)
+    return (np.add if weight > 0 else np.subtract)(k, g, out=k)
