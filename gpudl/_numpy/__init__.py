@@ -37,6 +37,7 @@ from gpudl._numpy.pad import pad2d_backward, pad2d_forward
 from gpudl._numpy.relu import relu_backward, relu_forward
 from gpudl._numpy.rmsprop import rmsprop_step
 from gpudl._numpy.sgd import sgd_step
+from gpudl._numpy.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 
 __all__ = [
     "adam_step",
@@ -60,6 +61,8 @@ __all__ = [
     "linear_backward_data",
     "linear_backward_weight",
     "linear_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "pad2d_backward",
     "pad2d_forward",
     "relu_backward",
@@ -67,4 +70,6 @@ __all__ = [
     "reshape",
     "rmsprop_step",
     "sgd_step",
+    "softmax_backward",
+    "softmax_forward",
 ]

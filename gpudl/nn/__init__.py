@@ -15,6 +15,7 @@ from gpudl.nn.linear import Linear
 from gpudl.nn.module import IncompatibleKeys, Module
 from gpudl.nn.parameter import Parameter
 from gpudl.nn.relu import ReLU
+from gpudl.nn.softmax import LogSoftmax, Softmax
 
 __all__ = [
     "Concat",
@@ -25,10 +26,12 @@ __all__ = [
     "Identity",
     "IncompatibleKeys",
     "Linear",
+    "LogSoftmax",
     "Module",
     "ModuleList",
     "Parameter",
     "ReLU",
     "Residual",
     "Sequential",
+    "Softmax",
 ]

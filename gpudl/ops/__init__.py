@@ -33,6 +33,7 @@ from gpudl.ops.pad import pad2d_backward, pad2d_forward
 from gpudl.ops.relu import relu_backward, relu_forward
 from gpudl.ops.rmsprop import rmsprop_step
 from gpudl.ops.sgd import sgd_step
+from gpudl.ops.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 
 __all__ = [
     "adam_step",
@@ -62,10 +63,14 @@ __all__ = [
     "linear_backward_data",
     "linear_backward_weight",
     "linear_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "pad2d_backward",
     "pad2d_forward",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",
     "sgd_step",
+    "softmax_backward",
+    "softmax_forward",
 ]
