@@ -1,6 +1,6 @@
 """gpudl: neural-network layers, losses, optimizers and training on plain NumPy and CuPy arrays."""
 
-from gpudl import init, nn, ops, random
+from gpudl import data, init, nn, ops, random
 from gpudl._backend import BackendError, current_backend, use_backend
 from gpudl._grad_mode import is_grad_enabled, no_grad
 from gpudl._memory import free_memory
@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BackendError",
     "current_backend",
+    "data",
     "free_memory",
     "get_num_threads",
     "init",

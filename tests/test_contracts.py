@@ -74,7 +74,7 @@ def test_layers_are_documented(name):
         assert inspect.getdoc(getattr(layer, method)), method
 
 
-@pytest.mark.parametrize("module", [gpudl, nn, ops], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [gpudl, nn, ops, gpudl.data], ids=lambda module: module.__name__)
 def test_all_lists_what_is_there_in_order(module):
     assert list(module.__all__) == sorted(set(module.__all__))
     assert all(hasattr(module, name) for name in module.__all__)

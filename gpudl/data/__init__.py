@@ -1,0 +1,18 @@
+"""Data sets, and the order in which their samples come."""
+
+from gpudl.data.collate import default_collate
+from gpudl.data.dataset import ArrayDataset, Dataset, Subset, random_split
+from gpudl.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler
+
+__all__ = [
+    "ArrayDataset",
+    "BatchSampler",
+    "Dataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Subset",
+    "WeightedRandomSampler",
+    "default_collate",
+    "random_split",
+]
