@@ -13,7 +13,7 @@ import numpy as np
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import Pair, Tile, fill_padded, sum_partials, tiles
 
-_TILE = 1 << 20  # bytes of transformed input per block: with the products it fits a core's share of the cache
+_TILE = 1 << 20  # bytes of transformed input per block, about the size of a core's L2
 
 
 def correlate(
