@@ -17,7 +17,7 @@ from gpudl import _parallel
 
 Pair = tuple[int, int]
 
-# Blocks below this size are not cut further to occupy more threads: a thread takes about 20 us to start.
+# Blocks below this size are not cut further to occupy more threads: waking one has a cost.
 _SMALLEST_SHARED = 1 << 18
 _MIN_BLOCKS = 8
 _LARGEST_PARTIALS = 1 << 26  # bytes of partial sums of a weight gradient
