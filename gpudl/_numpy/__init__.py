@@ -19,6 +19,8 @@ from gpudl._numpy.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl._numpy.dropout import dropout
+from gpudl._numpy.dropout2d import dropout2d
 from gpudl._numpy.flat import (
     flat_average,
     flat_clamp,
@@ -27,6 +29,7 @@ from gpudl._numpy.flat import (
     flat_scale,
 )
 from gpudl._numpy.flatten import reshape
+from gpudl._numpy.gaussian_noise import gaussian_noise
 from gpudl._numpy.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -34,6 +37,7 @@ from gpudl._numpy.linear import (
     linear_forward,
 )
 from gpudl._numpy.pad import pad2d_backward, pad2d_forward
+from gpudl._numpy.philox import philox_normal, philox_uint32, philox_uint32_rows, philox_uniform
 from gpudl._numpy.relu import relu_backward, relu_forward
 from gpudl._numpy.rmsprop import rmsprop_step
 from gpudl._numpy.sgd import sgd_step
@@ -52,11 +56,14 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "dropout",
+    "dropout2d",
     "flat_average",
     "flat_clamp",
     "flat_nonfinite_partials",
     "flat_norm_partials",
     "flat_scale",
+    "gaussian_noise",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
@@ -65,6 +72,10 @@ __all__ = [
     "log_softmax_forward",
     "pad2d_backward",
     "pad2d_forward",
+    "philox_normal",
+    "philox_uint32",
+    "philox_uint32_rows",
+    "philox_uniform",
     "relu_backward",
     "relu_forward",
     "reshape",

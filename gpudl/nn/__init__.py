@@ -10,7 +10,9 @@ from gpudl.nn.container import (
 from gpudl.nn.conv1d import Conv1d
 from gpudl.nn.conv2d import Conv2d
 from gpudl.nn.conv_transpose2d import ConvTranspose2d
+from gpudl.nn.dropout import Dropout, Dropout2d
 from gpudl.nn.flatten import Flatten
+from gpudl.nn.gaussian_noise import GaussianNoise
 from gpudl.nn.linear import Linear
 from gpudl.nn.module import IncompatibleKeys, Module
 from gpudl.nn.parameter import Parameter
@@ -22,7 +24,10 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
+    "Dropout",
+    "Dropout2d",
     "Flatten",
+    "GaussianNoise",
     "Identity",
     "IncompatibleKeys",
     "Linear",

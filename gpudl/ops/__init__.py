@@ -21,8 +21,11 @@ from gpudl.ops.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl.ops.dropout import dropout_backward, dropout_forward
+from gpudl.ops.dropout2d import dropout2d_backward, dropout2d_forward
 from gpudl.ops.flat import flat_average, flat_clamp, flat_has_nonfinite, flat_norm, flat_scale
 from gpudl.ops.flatten import flatten_backward, flatten_forward
+from gpudl.ops.gaussian_noise import gaussian_noise_forward
 from gpudl.ops.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -30,6 +33,7 @@ from gpudl.ops.linear import (
     linear_forward,
 )
 from gpudl.ops.pad import pad2d_backward, pad2d_forward
+from gpudl.ops.philox import philox_normal, philox_uint32, philox_uint32_rows, philox_uniform
 from gpudl.ops.relu import relu_backward, relu_forward
 from gpudl.ops.rmsprop import rmsprop_step
 from gpudl.ops.sgd import sgd_step
@@ -52,6 +56,10 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "dropout2d_backward",
+    "dropout2d_forward",
+    "dropout_backward",
+    "dropout_forward",
     "flat_average",
     "flat_clamp",
     "flat_has_nonfinite",
@@ -59,6 +67,7 @@ __all__ = [
     "flat_scale",
     "flatten_backward",
     "flatten_forward",
+    "gaussian_noise_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
@@ -67,6 +76,10 @@ __all__ = [
     "log_softmax_forward",
     "pad2d_backward",
     "pad2d_forward",
+    "philox_normal",
+    "philox_uint32",
+    "philox_uint32_rows",
+    "philox_uniform",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",

@@ -215,8 +215,11 @@ class Result:
         channels_last: bool = False,
         elementwise: bool = False,
     ):
-        """dtype defaults to that of the first input; elementwise operators accept `out` that is an input."""
-        like = next(iter(inputs.values()))
+        """dtype defaults to that of the first input; elementwise operators accept `out` that is an input.
+
+        An operator without inputs gives both dtype and out.
+        """
+        like = next(iter(inputs.values()), out)
         dtype = like.dtype if dtype is None else dtype
         self._out = out
         if out is not None:
