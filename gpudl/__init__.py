@@ -2,6 +2,7 @@
 
 from gpudl import data, init, nn, ops, random
 from gpudl._backend import BackendError, current_backend, use_backend
+from gpudl._check_gradient import GradientError, check_gradient
 from gpudl._grad_mode import is_grad_enabled, no_grad
 from gpudl._memory import free_memory
 from gpudl._parallel import get_num_threads, set_num_threads
@@ -11,6 +12,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BackendError",
+    "GradientError",
+    "check_gradient",
     "current_backend",
     "data",
     "free_memory",

@@ -78,3 +78,6 @@ class Convolution(Module):
             if value != default:
                 parts.append(f"{name}={value!r}")
         return ", ".join(parts + ([] if self.bias is not None else ["bias=False"]))
+
+    def forward_flops(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return 2 * (math.prod(y_shape) // self.out_channels) * self.weight.size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gpudl import ops
 from gpudl._backend import Array
@@ -68,21 +68,14 @@ class Sequential(_ModuleSequence):
 
     def forward(self, x: Array) -> Array:
         """Each layer on the result of the one before."""
-        for layer in self:
-            x = layer(x)
-        return x
+        return chain_forward(self, x)
 
     def backward(self, dy: Array) -> Array | None:
         """Each layer's backward, last to first.
 
         With `input_requires_grad` False it stops at the first layer that trains and returns None.
         """
-        layers = list(self)
-        first = 0 if self.input_requires_grad else _first_trainable(layers)
-        for i in range(len(layers) - 1, first - 1, -1):
-            layers[i].input_requires_grad = self.input_requires_grad or i > first
-            dy = layers[i].backward(dy)
-        return dy if self.input_requires_grad else None
+        return chain_backward(list(self), dy, self.input_requires_grad)
 
 
 class ModuleList(_ModuleSequence):
@@ -176,7 +169,23 @@ class Concat(Module):
         return dx if self.input_requires_grad else None
 
 
-def _first_trainable(layers: list[Module]) -> int:
+def chain_forward(layers: Iterable[Module], x: Array) -> Array:
+    """Each layer on the result of the one before."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def chain_backward(layers: Sequence[Module], dy: Array, input_requires_grad: bool) -> Array | None:
+    """Each layer's backward, last to first; without `input_requires_grad` only down to the first that trains."""
+    first = 0 if input_requires_grad else _first_trainable(layers)
+    for i in range(len(layers) - 1, first - 1, -1):
+        layers[i].input_requires_grad = input_requires_grad or i > first
+        dy = layers[i].backward(dy)
+    return dy if input_requires_grad else None
+
+
+def _first_trainable(layers: Sequence[Module]) -> int:
     for i, layer in enumerate(layers):
         if any(parameter.requires_grad for parameter in layer.parameters()):
             return i

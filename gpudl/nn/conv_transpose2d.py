@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gpudl import ops
@@ -82,3 +83,6 @@ class ConvTranspose2d(Convolution):
             "stride": self.stride, "padding": self.padding, "output_padding": self.output_padding,
             "dilation": self.dilation, "groups": self.groups,
         }  # fmt: skip
+
+    def forward_flops(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return 2 * (math.prod(x_shape) // self.in_channels) * self.weight.size

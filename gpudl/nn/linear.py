@@ -65,3 +65,6 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+
+    def forward_flops(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return 2 * math.prod(y_shape) * self.in_features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from gpudl._backend import Array
 from gpudl._grad_mode import is_grad_enabled
 from gpudl.nn.parameter import Parameter
 from gpudl.ops import _arrays
+
+if TYPE_CHECKING:
+    from gpudl.nn._summary import Summary
 
 
 class IncompatibleKeys(NamedTuple):
@@ -240,6 +243,20 @@ class Module:
         return IncompatibleKeys(missing, unexpected)
 
     # ---- text
+
+    def forward_flops(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        """Floating-point operations of one forward, two for each multiply-add of a product; 0 for other layers."""
+        return 0
+
+    def summary(self, input_shape: tuple[int, ...]) -> Summary:
+        """What each layer puts out and holds, for an input of `input_shape`, batch dimension included.
+
+        Runs one forward on zeros in evaluation mode, without keeping anything. print() the result for a table of
+        output shapes, parameters, FLOPs and bytes; its rows and totals can be read too.
+        """
+        from gpudl.nn._summary import summarize
+
+        return summarize(self, input_shape)
 
     def extra_repr(self) -> str:
         """The layer's own arguments, for print(model)."""

@@ -89,6 +89,14 @@ class Parameter:
         self._data = slot.data
         self._slot = slot
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Parameter:
+        """A parameter of its own, held by no optimizer; `copy.deepcopy(model)` comes here."""
+        other = Parameter(self._data.copy(order="K"), self.requires_grad)
+        if self._grad is not None:
+            other._grad = self._grad.copy(order="K")
+        memo[id(self)] = other
+        return other
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient, or with set_to_none=False fill it with zeros where there is one."""
         if set_to_none:
