@@ -6,6 +6,11 @@ results allocated. Inputs come first, then the arrays to write, then keyword-onl
 
 from gpudl._numpy.adam import adam_step
 from gpudl._numpy.add import add_forward
+from gpudl._numpy.binary_cross_entropy import binary_cross_entropy_backward, binary_cross_entropy_forward
+from gpudl._numpy.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits_backward,
+    binary_cross_entropy_with_logits_forward,
+)
 from gpudl._numpy.concat import concat_backward, concat_forward
 from gpudl._numpy.conv2d import (
     conv2d_backward_bias,
@@ -19,6 +24,7 @@ from gpudl._numpy.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl._numpy.cross_entropy import cross_entropy_forward, loss_reduce, scale_rows
 from gpudl._numpy.dropout import dropout
 from gpudl._numpy.dropout2d import dropout2d
 from gpudl._numpy.flat import (
@@ -30,22 +36,32 @@ from gpudl._numpy.flat import (
 )
 from gpudl._numpy.flatten import reshape
 from gpudl._numpy.gaussian_noise import gaussian_noise
+from gpudl._numpy.huber_loss import huber_loss_backward, huber_loss_forward
+from gpudl._numpy.kl_div import kl_div_backward, kl_div_forward
+from gpudl._numpy.l1_loss import l1_loss_backward, l1_loss_forward
 from gpudl._numpy.linear import (
     linear_backward_bias,
     linear_backward_data,
     linear_backward_weight,
     linear_forward,
 )
+from gpudl._numpy.mse_loss import mse_loss_backward, mse_loss_forward
+from gpudl._numpy.nll_loss import nll_loss_forward
 from gpudl._numpy.pad import pad2d_backward, pad2d_forward
 from gpudl._numpy.philox import philox_normal, philox_uint32, philox_uint32_rows, philox_uniform
 from gpudl._numpy.relu import relu_backward, relu_forward
 from gpudl._numpy.rmsprop import rmsprop_step
 from gpudl._numpy.sgd import sgd_step
+from gpudl._numpy.smooth_l1_loss import smooth_l1_loss_backward, smooth_l1_loss_forward
 from gpudl._numpy.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 
 __all__ = [
     "adam_step",
     "add_forward",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "binary_cross_entropy_with_logits_backward",
+    "binary_cross_entropy_with_logits_forward",
     "concat_backward",
     "concat_forward",
     "conv2d_backward_bias",
@@ -56,6 +72,7 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "cross_entropy_forward",
     "dropout",
     "dropout2d",
     "flat_average",
@@ -64,12 +81,22 @@ __all__ = [
     "flat_norm_partials",
     "flat_scale",
     "gaussian_noise",
+    "huber_loss_backward",
+    "huber_loss_forward",
+    "kl_div_backward",
+    "kl_div_forward",
+    "l1_loss_backward",
+    "l1_loss_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
     "linear_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "loss_reduce",
+    "mse_loss_backward",
+    "mse_loss_forward",
+    "nll_loss_forward",
     "pad2d_backward",
     "pad2d_forward",
     "philox_normal",
@@ -80,7 +107,10 @@ __all__ = [
     "relu_forward",
     "reshape",
     "rmsprop_step",
+    "scale_rows",
     "sgd_step",
+    "smooth_l1_loss_backward",
+    "smooth_l1_loss_forward",
     "softmax_backward",
     "softmax_forward",
 ]

@@ -1,5 +1,7 @@
 """Layers: parameters and mode over `gpudl.ops`. Names, arguments and defaults are PyTorch's."""
 
+from gpudl.nn.binary_cross_entropy import BCELoss
+from gpudl.nn.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from gpudl.nn.container import (
     Concat,
     Identity,
@@ -10,33 +12,49 @@ from gpudl.nn.container import (
 from gpudl.nn.conv1d import Conv1d
 from gpudl.nn.conv2d import Conv2d
 from gpudl.nn.conv_transpose2d import ConvTranspose2d
+from gpudl.nn.cross_entropy import CrossEntropyLoss
 from gpudl.nn.dropout import Dropout, Dropout2d
 from gpudl.nn.flatten import Flatten
 from gpudl.nn.gaussian_noise import GaussianNoise
+from gpudl.nn.huber_loss import HuberLoss
+from gpudl.nn.kl_div import KLDivLoss
+from gpudl.nn.l1_loss import L1Loss
 from gpudl.nn.linear import Linear
 from gpudl.nn.module import IncompatibleKeys, Module
+from gpudl.nn.mse_loss import MSELoss
+from gpudl.nn.nll_loss import NLLLoss
 from gpudl.nn.parameter import Parameter
 from gpudl.nn.relu import ReLU
+from gpudl.nn.smooth_l1_loss import SmoothL1Loss
 from gpudl.nn.softmax import LogSoftmax, Softmax
 
 __all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "Concat",
     "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
+    "CrossEntropyLoss",
     "Dropout",
     "Dropout2d",
     "Flatten",
     "GaussianNoise",
+    "HuberLoss",
     "Identity",
     "IncompatibleKeys",
+    "KLDivLoss",
+    "L1Loss",
     "Linear",
     "LogSoftmax",
+    "MSELoss",
     "Module",
     "ModuleList",
+    "NLLLoss",
     "Parameter",
     "ReLU",
     "Residual",
     "Sequential",
+    "SmoothL1Loss",
     "Softmax",
 ]

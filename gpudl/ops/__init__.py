@@ -2,6 +2,11 @@
 
 from gpudl.ops.adam import adam_step
 from gpudl.ops.add import add_forward
+from gpudl.ops.binary_cross_entropy import binary_cross_entropy_backward, binary_cross_entropy_forward
+from gpudl.ops.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits_backward,
+    binary_cross_entropy_with_logits_forward,
+)
 from gpudl.ops.concat import concat_backward, concat_forward
 from gpudl.ops.conv1d import (
     conv1d_backward_bias,
@@ -21,27 +26,38 @@ from gpudl.ops.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from gpudl.ops.cross_entropy import cross_entropy_backward, cross_entropy_forward
 from gpudl.ops.dropout import dropout_backward, dropout_forward
 from gpudl.ops.dropout2d import dropout2d_backward, dropout2d_forward
 from gpudl.ops.flat import flat_average, flat_clamp, flat_has_nonfinite, flat_norm, flat_scale
 from gpudl.ops.flatten import flatten_backward, flatten_forward
 from gpudl.ops.gaussian_noise import gaussian_noise_forward
+from gpudl.ops.huber_loss import huber_loss_backward, huber_loss_forward
+from gpudl.ops.kl_div import kl_div_backward, kl_div_forward
+from gpudl.ops.l1_loss import l1_loss_backward, l1_loss_forward
 from gpudl.ops.linear import (
     linear_backward_bias,
     linear_backward_data,
     linear_backward_weight,
     linear_forward,
 )
+from gpudl.ops.mse_loss import mse_loss_backward, mse_loss_forward
+from gpudl.ops.nll_loss import nll_loss_backward, nll_loss_forward
 from gpudl.ops.pad import pad2d_backward, pad2d_forward
 from gpudl.ops.philox import philox_normal, philox_uint32, philox_uint32_rows, philox_uniform
 from gpudl.ops.relu import relu_backward, relu_forward
 from gpudl.ops.rmsprop import rmsprop_step
 from gpudl.ops.sgd import sgd_step
+from gpudl.ops.smooth_l1_loss import smooth_l1_loss_backward, smooth_l1_loss_forward
 from gpudl.ops.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 
 __all__ = [
     "adam_step",
     "add_forward",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "binary_cross_entropy_with_logits_backward",
+    "binary_cross_entropy_with_logits_forward",
     "concat_backward",
     "concat_forward",
     "conv1d_backward_bias",
@@ -56,6 +72,8 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
     "dropout2d_backward",
     "dropout2d_forward",
     "dropout_backward",
@@ -68,12 +86,22 @@ __all__ = [
     "flatten_backward",
     "flatten_forward",
     "gaussian_noise_forward",
+    "huber_loss_backward",
+    "huber_loss_forward",
+    "kl_div_backward",
+    "kl_div_forward",
+    "l1_loss_backward",
+    "l1_loss_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
     "linear_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "mse_loss_backward",
+    "mse_loss_forward",
+    "nll_loss_backward",
+    "nll_loss_forward",
     "pad2d_backward",
     "pad2d_forward",
     "philox_normal",
@@ -84,6 +112,8 @@ __all__ = [
     "relu_forward",
     "rmsprop_step",
     "sgd_step",
+    "smooth_l1_loss_backward",
+    "smooth_l1_loss_forward",
     "softmax_backward",
     "softmax_forward",
 ]

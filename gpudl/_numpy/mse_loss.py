@@ -1,0 +1,39 @@
+"""Squared error on flat arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpudl._numpy._losses import scaled_derivatives, sum_terms
+from gpudl._numpy._precision import computed_in_float32
+
+
+@computed_in_float32("loss", "value")
+def mse_loss_forward(
+    prediction: np.ndarray,
+    target: np.ndarray,
+    loss: np.ndarray | None,
+    value: np.ndarray | None,
+    *,
+    scale: float,
+) -> None:
+    """See `ops.mse_loss_forward`; arrays (M,), value (1,)."""
+
+    def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
+        np.subtract(x, t, out=out)
+        np.multiply(out, out, out=out)
+
+    sum_terms(term, [prediction, target], loss, value, scale)
+
+
+@computed_in_float32("dx")
+def mse_loss_backward(
+    prediction: np.ndarray,
+    target: np.ndarray,
+    gradient: np.ndarray,
+    dx: np.ndarray,
+    *,
+    scale: float,
+) -> None:
+    """See `ops.mse_loss_backward`; gradient (M,) or (1,)."""
+    scaled_derivatives(np.subtract, [prediction, target], gradient, dx, 2 * scale)

@@ -1,0 +1,56 @@
+"""Smooth L1 loss on flat arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpudl._numpy._losses import scaled_derivatives, scratch_like, sum_terms
+from gpudl._numpy._precision import computed_in_float32
+
+
+@computed_in_float32("loss", "value")
+def smooth_l1_loss_forward(
+    prediction: np.ndarray,
+    target: np.ndarray,
+    loss: np.ndarray | None,
+    value: np.ndarray | None,
+    *,
+    scale: float,
+    beta: float,
+) -> None:
+    """See `ops.smooth_l1_loss_forward`; arrays (M,), value (1,)."""
+
+    def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
+        bounded = scratch_like("bounded", x)
+        np.subtract(x, t, out=out)
+        np.abs(out, out=out)
+        if beta > 0:  # with m = min(d, beta): m * (d - m / 2) / beta
+            np.minimum(out, x.dtype.type(beta), out=bounded)
+            out -= bounded * x.dtype.type(0.5)
+            out *= bounded
+            out /= x.dtype.type(beta)
+
+    sum_terms(term, [prediction, target], loss, value, scale)
+
+
+@computed_in_float32("dx")
+def smooth_l1_loss_backward(
+    prediction: np.ndarray,
+    target: np.ndarray,
+    gradient: np.ndarray,
+    dx: np.ndarray,
+    *,
+    scale: float,
+    beta: float,
+) -> None:
+    """See `ops.smooth_l1_loss_backward`; gradient (M,) or (1,)."""
+
+    def derivative(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
+        np.subtract(x, t, out=out)
+        if beta > 0:
+            out /= x.dtype.type(beta)
+            np.clip(out, x.dtype.type(-1), x.dtype.type(1), out=out)
+        else:
+            np.sign(out, out=out)
+
+    scaled_derivatives(derivative, [prediction, target], gradient, dx, scale)
