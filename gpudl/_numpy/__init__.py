@@ -6,6 +6,12 @@ results allocated. Inputs come first, then the arrays to write, then keyword-onl
 
 from gpudl._numpy.adam import adam_step
 from gpudl._numpy.add import add_forward
+from gpudl._numpy.batch_norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_inference,
+    batch_norm_inference_backward,
+)
 from gpudl._numpy.binary_cross_entropy import binary_cross_entropy_backward, binary_cross_entropy_forward
 from gpudl._numpy.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_backward,
@@ -36,9 +42,11 @@ from gpudl._numpy.flat import (
 )
 from gpudl._numpy.flatten import reshape
 from gpudl._numpy.gaussian_noise import gaussian_noise
+from gpudl._numpy.group_norm import group_norm_backward, group_norm_forward
 from gpudl._numpy.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl._numpy.kl_div import kl_div_backward, kl_div_forward
 from gpudl._numpy.l1_loss import l1_loss_backward, l1_loss_forward
+from gpudl._numpy.layer_norm import layer_norm_backward, layer_norm_forward
 from gpudl._numpy.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -58,6 +66,10 @@ from gpudl._numpy.softmax import log_softmax_backward, log_softmax_forward, soft
 __all__ = [
     "adam_step",
     "add_forward",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_inference",
+    "batch_norm_inference_backward",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_forward",
     "binary_cross_entropy_with_logits_backward",
@@ -81,12 +93,16 @@ __all__ = [
     "flat_norm_partials",
     "flat_scale",
     "gaussian_noise",
+    "group_norm_backward",
+    "group_norm_forward",
     "huber_loss_backward",
     "huber_loss_forward",
     "kl_div_backward",
     "kl_div_forward",
     "l1_loss_backward",
     "l1_loss_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",

@@ -1,5 +1,6 @@
 """Layers: parameters and mode over `gpudl.ops`. Names, arguments and defaults are PyTorch's."""
 
+from gpudl.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from gpudl.nn.binary_cross_entropy import BCELoss
 from gpudl.nn.binary_cross_entropy_with_logits import BCEWithLogitsLoss
 from gpudl.nn.container import (
@@ -16,9 +17,11 @@ from gpudl.nn.cross_entropy import CrossEntropyLoss
 from gpudl.nn.dropout import Dropout, Dropout2d
 from gpudl.nn.flatten import Flatten
 from gpudl.nn.gaussian_noise import GaussianNoise
+from gpudl.nn.group_norm import GroupNorm
 from gpudl.nn.huber_loss import HuberLoss
 from gpudl.nn.kl_div import KLDivLoss
 from gpudl.nn.l1_loss import L1Loss
+from gpudl.nn.layer_norm import LayerNorm
 from gpudl.nn.linear import Linear
 from gpudl.nn.module import IncompatibleKeys, Module
 from gpudl.nn.mse_loss import MSELoss
@@ -31,6 +34,8 @@ from gpudl.nn.softmax import LogSoftmax, Softmax
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Concat",
     "Conv1d",
     "Conv2d",
@@ -40,11 +45,13 @@ __all__ = [
     "Dropout2d",
     "Flatten",
     "GaussianNoise",
+    "GroupNorm",
     "HuberLoss",
     "Identity",
     "IncompatibleKeys",
     "KLDivLoss",
     "L1Loss",
+    "LayerNorm",
     "Linear",
     "LogSoftmax",
     "MSELoss",

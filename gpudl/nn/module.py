@@ -192,19 +192,24 @@ class Module:
             _backend.check_backend_name("to: device", device)
         wanted = None if dtype is None else float_dtype("to", dtype)
 
-        def convert(array: Array) -> Array:
+        def convert(array: Array, wanted: np.dtype | None) -> Array:
             if wanted is not None and array.dtype in _arrays.FLOAT_DTYPES and array.dtype != wanted:
                 array = array.astype(wanted)
             return array if device is None else _backend.move(array, device)
 
         for parameter in self.parameters():
-            converted = convert(parameter.data)
+            converted = convert(parameter.data, wanted)
             if converted is not parameter.data:
                 parameter.data = converted
         for module in self.modules():
+            of_buffers = None if wanted is None else module.buffer_dtype(wanted)
             for name, buffer in list(module._buffers.items()):
-                setattr(module, name, convert(buffer))
+                setattr(module, name, convert(buffer, of_buffers))
         return self
+
+    def buffer_dtype(self, dtype: np.dtype) -> np.dtype:
+        """What floating buffers become in `to(dtype)`; a layer that keeps them in more precision overrides it."""
+        return dtype
 
     # ---- state
 

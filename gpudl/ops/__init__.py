@@ -2,6 +2,12 @@
 
 from gpudl.ops.adam import adam_step
 from gpudl.ops.add import add_forward
+from gpudl.ops.batch_norm import (
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_inference,
+    batch_norm_inference_backward,
+)
 from gpudl.ops.binary_cross_entropy import binary_cross_entropy_backward, binary_cross_entropy_forward
 from gpudl.ops.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_backward,
@@ -32,9 +38,11 @@ from gpudl.ops.dropout2d import dropout2d_backward, dropout2d_forward
 from gpudl.ops.flat import flat_average, flat_clamp, flat_has_nonfinite, flat_norm, flat_scale
 from gpudl.ops.flatten import flatten_backward, flatten_forward
 from gpudl.ops.gaussian_noise import gaussian_noise_forward
+from gpudl.ops.group_norm import group_norm_backward, group_norm_forward
 from gpudl.ops.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl.ops.kl_div import kl_div_backward, kl_div_forward
 from gpudl.ops.l1_loss import l1_loss_backward, l1_loss_forward
+from gpudl.ops.layer_norm import layer_norm_backward, layer_norm_forward
 from gpudl.ops.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -54,6 +62,10 @@ from gpudl.ops.softmax import log_softmax_backward, log_softmax_forward, softmax
 __all__ = [
     "adam_step",
     "add_forward",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_inference",
+    "batch_norm_inference_backward",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_forward",
     "binary_cross_entropy_with_logits_backward",
@@ -86,12 +98,16 @@ __all__ = [
     "flatten_backward",
     "flatten_forward",
     "gaussian_noise_forward",
+    "group_norm_backward",
+    "group_norm_forward",
     "huber_loss_backward",
     "huber_loss_forward",
     "kl_div_backward",
     "kl_div_forward",
     "l1_loss_backward",
     "l1_loss_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",

@@ -1,0 +1,111 @@
+"""Layer normalisation of the rows of (rows, K), in blocks of rows that stay in cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gpudl import _parallel
+from gpudl._numpy._channels import column_dots, column_sums
+from gpudl._numpy._precision import computed_in_float32
+
+_BLOCK = 1 << 16  # elements
+
+
+@computed_in_float32("y")
+def layer_norm_forward(
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    y: np.ndarray,
+    mean: np.ndarray,
+    rstd: np.ndarray,
+    *,
+    eps: float,
+) -> None:
+    """y = (x - mean) * rstd * weight + bias with the mean and biased variance of each row."""
+    extent = x.shape[1]
+
+    def block(rows: slice, _: int) -> None:
+        result = y[rows]
+        np.divide(_row_sums(x[rows]), extent, out=mean[rows])
+        np.subtract(x[rows], mean[rows, None], out=result)
+        variance = _row_dots(result, result) / extent
+        np.divide(1, np.sqrt(variance + eps), out=rstd[rows])
+        np.multiply(result, rstd[rows, None], out=result)
+        if weight is not None:
+            np.multiply(result, weight, out=result)
+        if bias is not None:
+            np.add(result, bias, out=result)
+
+    _over_rows(block, _pieces(x))
+
+
+@computed_in_float32("dx", "dweight", "dbias")
+def layer_norm_backward(
+    dy: np.ndarray,
+    x: np.ndarray,
+    mean: np.ndarray,
+    rstd: np.ndarray,
+    weight: np.ndarray | None,
+    dx: np.ndarray | None,
+    dweight: np.ndarray | None,
+    dbias: np.ndarray | None,
+) -> None:
+    """Gradients of `layer_norm_forward`; None for one that is not wanted.
+
+    With g = dy * weight * rstd: dx = g - mean of g - (x - mean) * rstd**2 * mean of g * (x - mean).
+    """
+    pieces, extent = _pieces(x), x.shape[1]
+    weights = np.zeros((len(pieces), extent), x.dtype)
+    biases = np.zeros_like(weights)
+
+    def block(rows: slice, i: int) -> None:
+        gradient, inverse = dy[rows], rstd[rows, None]
+        if dbias is not None:
+            biases[i] = column_sums(gradient)
+        if dx is None and dweight is None:
+            return
+        deviation = _parallel.scratch("layer_norm_deviation", gradient.shape, x.dtype)
+        np.subtract(x[rows], mean[rows, None], out=deviation)
+        scaled = _parallel.scratch("layer_norm_scaled", gradient.shape, x.dtype) if dx is None else dx[rows]
+        np.multiply(gradient, inverse, out=scaled)
+        if dweight is not None:
+            weights[i] = column_dots(scaled, deviation)
+        if dx is None:
+            return
+        if weight is not None:
+            np.multiply(scaled, weight, out=scaled)
+        average = _row_sums(scaled)[:, None] / extent
+        slope = _row_dots(scaled, deviation)[:, None] / extent * inverse**2
+        np.multiply(deviation, slope, out=deviation)
+        np.add(deviation, average, out=deviation)
+        np.subtract(scaled, deviation, out=scaled)
+
+    _over_rows(block, pieces)
+    for result, partials in ((dweight, weights), (dbias, biases)):
+        if result is not None:
+            result[...] = partials.sum(axis=0, dtype=np.float64)
+
+
+def _row_sums(a: np.ndarray) -> np.ndarray:
+    return a @ np.ones(a.shape[1], a.dtype)
+
+
+def _row_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", a, b)
+
+
+def _pieces(x: np.ndarray) -> list[tuple[int, int]]:
+    if x.size == 0:
+        return []
+    return _parallel.ranges(len(x), max(1, _BLOCK // x.shape[1]))
+
+
+def _over_rows(block: Callable[[slice, int], None], pieces: list[tuple[int, int]]) -> None:
+    def piece(i: int) -> None:
+        with np.errstate(all="ignore"):  # inf - inf is NaN, as in PyTorch
+            block(slice(*pieces[i]), i)
+
+    _parallel.run(piece, len(pieces))
