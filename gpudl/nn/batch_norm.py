@@ -33,6 +33,8 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         device: str | None = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ):
         super().__init__()
         name = type(self).__name__
@@ -44,7 +46,7 @@ class _BatchNorm(Module):
         self.affine, self.track_running_stats = bool(affine), bool(track_running_stats)
         shape = (self.num_features,)
         self.weight = Parameter(full_buffer(name, shape, 1, device, dtype)) if affine else None
-        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if affine else None
+        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if affine and bias else None
         statistics = self.buffer_dtype(float_dtype(name, dtype))
         if track_running_stats:
             self.register_buffer("running_mean", full_buffer(name, shape, 0, device, statistics))
@@ -68,9 +70,9 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, and fresh running statistics."""
         self.reset_running_stats()
-        if self.affine:
-            self.weight.data[...] = 1
-            self.bias.data[...] = 0
+        for parameter, value in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                parameter.data[...] = value
 
     def forward(self, x: Array) -> Array:
         """x : see the class; dtype and device of the layer. Returns y, shaped as x."""
@@ -123,6 +125,7 @@ class _BatchNorm(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, "
             f"track_running_stats={self.track_running_stats}"
         )
 
@@ -132,7 +135,7 @@ class BatchNorm1d(_BatchNorm):
 
     num_features : C, at least 1. eps : at least 0.
     momentum : weight of the new batch in the running statistics, in [0, 1]; None for the average of all batches.
-    affine : False for no weight and bias. track_running_stats : False to use the batch's statistics in eval() too.
+    affine : False for no weight and bias. bias : False for no bias. track_running_stats : False to use the batch's statistics in eval() too.
     device : "cpu", "simt" or "cuda"; the one of `use_backend` by default. dtype : float32 by default.
 
     Training takes the batch's mean and biased variance; running_var takes the unbiased one. Running statistics are

@@ -16,7 +16,7 @@ class GroupNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * weight + bias for each group of channels of a sample of x (N, C, ...).
 
     num_groups : G, at least 1. num_channels : C, divisible by G. eps : at least 0.
-    affine : False for no weight and bias.
+    affine : False for no weight and bias. bias : False for no bias.
     device : "cpu", "simt" or "cuda"; the one of `use_backend` by default. dtype : float32 by default.
 
     weight and bias : (C,), 1 and 0 at first. Follows torch.nn.GroupNorm.
@@ -33,6 +33,8 @@ class GroupNorm(Module):
         affine: bool = True,
         device: str | None = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ):
         super().__init__()
         name = "GroupNorm"
@@ -46,13 +48,13 @@ class GroupNorm(Module):
         self.affine = bool(affine)
         shape = (self.num_channels,)
         self.weight = Parameter(full_buffer(name, shape, 1, device, dtype)) if affine else None
-        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if affine else None
+        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if affine and bias else None
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""
-        if self.affine:
-            self.weight.data[...] = 1
-            self.bias.data[...] = 0
+        for parameter, value in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                parameter.data[...] = value
 
     def forward(self, x: Array) -> Array:
         """x : (N, C, ...), dtype and device of the layer. Returns y, shaped as x."""
@@ -80,4 +82,7 @@ class GroupNorm(Module):
         return dx
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
