@@ -29,8 +29,8 @@ def batch_norm_forward(
     eps: float,
 ) -> None:
     """y = (x - mean) * rstd * weight + bias with the statistics of x, which are written and tracked."""
-    average, variance = _statistics(x)
     with np.errstate(all="ignore"):
+        average, variance = _statistics(x)
         inverse = 1 / np.sqrt(variance + eps)
         if num_batches_tracked is not None:
             num_batches_tracked += 1

@@ -135,7 +135,8 @@ class BatchNorm1d(_BatchNorm):
 
     num_features : C, at least 1. eps : at least 0.
     momentum : weight of the new batch in the running statistics, in [0, 1]; None for the average of all batches.
-    affine : False for no weight and bias. bias : False for no bias. track_running_stats : False to use the batch's statistics in eval() too.
+    affine : False for no weight and bias. bias : False for no bias.
+    track_running_stats : False to use the batch's statistics in eval() too.
     device : "cpu", "simt" or "cuda"; the one of `use_backend` by default. dtype : float32 by default.
 
     Training takes the batch's mean and biased variance; running_var takes the unbiased one. Running statistics are
