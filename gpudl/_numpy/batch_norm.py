@@ -1,6 +1,6 @@
 """Batch normalisation over the rows of (rows, C), which is channels-last memory of any rank.
 
-Two passes over blocks that stay in cache: sums, then the result. Sums of a block are in the precision of x, and
+Two passes over blocks: sums, then the result. Sums of a block are in the precision of x, and
 blocks are merged in order in float64.
 """
 
