@@ -5,7 +5,10 @@ results allocated. Inputs come first, then the arrays to write, then keyword-onl
 """
 
 from gpudl._numpy.adam import adam_step
+from gpudl._numpy.adaptive_avg_pool2d import adaptive_avg_pool2d_backward, adaptive_avg_pool2d_forward
+from gpudl._numpy.adaptive_max_pool2d import adaptive_max_pool2d_backward, adaptive_max_pool2d_forward
 from gpudl._numpy.add import add_forward
+from gpudl._numpy.avg_pool2d import avg_pool2d_backward, avg_pool2d_forward
 from gpudl._numpy.batch_norm import (
     batch_norm_backward,
     batch_norm_forward,
@@ -42,6 +45,7 @@ from gpudl._numpy.flat import (
 )
 from gpudl._numpy.flatten import reshape
 from gpudl._numpy.gaussian_noise import gaussian_noise
+from gpudl._numpy.global_avg_pool2d import global_avg_pool2d_backward, global_avg_pool2d_forward
 from gpudl._numpy.group_norm import group_norm_backward, group_norm_forward
 from gpudl._numpy.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl._numpy.kl_div import kl_div_backward, kl_div_forward
@@ -53,6 +57,7 @@ from gpudl._numpy.linear import (
     linear_backward_weight,
     linear_forward,
 )
+from gpudl._numpy.max_pool2d import max_pool2d_backward, max_pool2d_forward, max_pool2d_indices
 from gpudl._numpy.mse_loss import mse_loss_backward, mse_loss_forward
 from gpudl._numpy.nll_loss import nll_loss_forward
 from gpudl._numpy.pad import pad2d_backward, pad2d_forward
@@ -65,7 +70,13 @@ from gpudl._numpy.softmax import log_softmax_backward, log_softmax_forward, soft
 
 __all__ = [
     "adam_step",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool2d_forward",
+    "adaptive_max_pool2d_backward",
+    "adaptive_max_pool2d_forward",
     "add_forward",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
@@ -93,6 +104,8 @@ __all__ = [
     "flat_norm_partials",
     "flat_scale",
     "gaussian_noise",
+    "global_avg_pool2d_backward",
+    "global_avg_pool2d_forward",
     "group_norm_backward",
     "group_norm_forward",
     "huber_loss_backward",
@@ -110,6 +123,9 @@ __all__ = [
     "log_softmax_backward",
     "log_softmax_forward",
     "loss_reduce",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
+    "max_pool2d_indices",
     "mse_loss_backward",
     "mse_loss_forward",
     "nll_loss_forward",

@@ -1,5 +1,8 @@
 """Layers: parameters and mode over `gpudl.ops`. Names, arguments and defaults are PyTorch's."""
 
+from gpudl.nn.adaptive_avg_pool2d import AdaptiveAvgPool2d
+from gpudl.nn.adaptive_max_pool2d import AdaptiveMaxPool2d
+from gpudl.nn.avg_pool2d import AvgPool2d
 from gpudl.nn.batch_norm import BatchNorm1d, BatchNorm2d
 from gpudl.nn.binary_cross_entropy import BCELoss
 from gpudl.nn.binary_cross_entropy_with_logits import BCEWithLogitsLoss
@@ -17,12 +20,14 @@ from gpudl.nn.cross_entropy import CrossEntropyLoss
 from gpudl.nn.dropout import Dropout, Dropout2d
 from gpudl.nn.flatten import Flatten
 from gpudl.nn.gaussian_noise import GaussianNoise
+from gpudl.nn.global_avg_pool2d import GlobalAvgPool2d
 from gpudl.nn.group_norm import GroupNorm
 from gpudl.nn.huber_loss import HuberLoss
 from gpudl.nn.kl_div import KLDivLoss
 from gpudl.nn.l1_loss import L1Loss
 from gpudl.nn.layer_norm import LayerNorm
 from gpudl.nn.linear import Linear
+from gpudl.nn.max_pool2d import MaxPool2d
 from gpudl.nn.module import IncompatibleKeys, Module
 from gpudl.nn.mse_loss import MSELoss
 from gpudl.nn.nll_loss import NLLLoss
@@ -32,6 +37,9 @@ from gpudl.nn.smooth_l1_loss import SmoothL1Loss
 from gpudl.nn.softmax import LogSoftmax, Softmax
 
 __all__ = [
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -45,6 +53,7 @@ __all__ = [
     "Dropout2d",
     "Flatten",
     "GaussianNoise",
+    "GlobalAvgPool2d",
     "GroupNorm",
     "HuberLoss",
     "Identity",
@@ -55,6 +64,7 @@ __all__ = [
     "Linear",
     "LogSoftmax",
     "MSELoss",
+    "MaxPool2d",
     "Module",
     "ModuleList",
     "NLLLoss",

@@ -1,7 +1,10 @@
 """Operators without state: every forward and every backward, on NumPy and CuPy arrays."""
 
 from gpudl.ops.adam import adam_step
+from gpudl.ops.adaptive_avg_pool2d import adaptive_avg_pool2d_backward, adaptive_avg_pool2d_forward
+from gpudl.ops.adaptive_max_pool2d import adaptive_max_pool2d_backward, adaptive_max_pool2d_forward
 from gpudl.ops.add import add_forward
+from gpudl.ops.avg_pool2d import avg_pool2d_backward, avg_pool2d_forward
 from gpudl.ops.batch_norm import (
     batch_norm_backward,
     batch_norm_forward,
@@ -38,6 +41,7 @@ from gpudl.ops.dropout2d import dropout2d_backward, dropout2d_forward
 from gpudl.ops.flat import flat_average, flat_clamp, flat_has_nonfinite, flat_norm, flat_scale
 from gpudl.ops.flatten import flatten_backward, flatten_forward
 from gpudl.ops.gaussian_noise import gaussian_noise_forward
+from gpudl.ops.global_avg_pool2d import global_avg_pool2d_backward, global_avg_pool2d_forward
 from gpudl.ops.group_norm import group_norm_backward, group_norm_forward
 from gpudl.ops.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl.ops.kl_div import kl_div_backward, kl_div_forward
@@ -49,6 +53,7 @@ from gpudl.ops.linear import (
     linear_backward_weight,
     linear_forward,
 )
+from gpudl.ops.max_pool2d import max_pool2d_backward, max_pool2d_forward, max_pool2d_indices
 from gpudl.ops.mse_loss import mse_loss_backward, mse_loss_forward
 from gpudl.ops.nll_loss import nll_loss_backward, nll_loss_forward
 from gpudl.ops.pad import pad2d_backward, pad2d_forward
@@ -61,7 +66,13 @@ from gpudl.ops.softmax import log_softmax_backward, log_softmax_forward, softmax
 
 __all__ = [
     "adam_step",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool2d_forward",
+    "adaptive_max_pool2d_backward",
+    "adaptive_max_pool2d_forward",
     "add_forward",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
@@ -98,6 +109,8 @@ __all__ = [
     "flatten_backward",
     "flatten_forward",
     "gaussian_noise_forward",
+    "global_avg_pool2d_backward",
+    "global_avg_pool2d_forward",
     "group_norm_backward",
     "group_norm_forward",
     "huber_loss_backward",
@@ -114,6 +127,9 @@ __all__ = [
     "linear_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
+    "max_pool2d_indices",
     "mse_loss_backward",
     "mse_loss_forward",
     "nll_loss_backward",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import Any
 
@@ -17,11 +18,9 @@ def elementwise_forward(
     target: Array,
     extras: dict[str, Array | None],
     reduction: str,
-    *,
-    divisor: int | None = None,
     **numbers: Any,
 ) -> Array:
-    """Check and run `executor.<op>`; divisor is that of the reductions which are means, default the size.
+    """Check and run `executor.<op>`.
 
     extras : further arrays that broadcast to the shape of prediction, or None.
     """
@@ -29,7 +28,7 @@ def elementwise_forward(
     shape = prediction.shape if reduction == "none" else (1,)
     result = _like(prediction, shape)
     loss, value = (_arrays.flat(result), None) if reduction == "none" else (None, result)
-    scale = 1.0 if reduction in ("none", "sum") else _reciprocal(divisor, prediction)
+    scale = _scale(reduction, prediction.shape)
     getattr(executor, op)(*arrays, loss, value, scale=scale, **numbers)
     return result if reduction == "none" else result.reshape(())
 
@@ -41,8 +40,6 @@ def elementwise_backward(
     extras: dict[str, Array | None],
     gradient: Array | None,
     reduction: str,
-    *,
-    divisor: int | None = None,
     **numbers: Any,
 ) -> Array:
     """Check and run `executor.<op>`; gradient is that of the value, ones where it is None."""
@@ -51,7 +48,7 @@ def elementwise_backward(
     dense = _arrays.dense(prediction)
     flat = _arrays.flat(_arrays.same_storage_as(dense, gradient)) if gradient.ndim else gradient.reshape(1)
     dx = _like(prediction, prediction.shape)
-    scale = 1.0 if reduction in ("none", "sum") else _reciprocal(divisor, prediction)
+    scale = _scale(reduction, prediction.shape)
     getattr(executor, op)(*arrays, flat, _arrays.flat(dx), scale=scale, **numbers)
     return dx
 
@@ -106,7 +103,9 @@ def _like(reference: Array, shape: tuple[int, ...]) -> Array:
     return _arrays.empty(shape, reference.dtype, like=reference)
 
 
-def _reciprocal(divisor: int | None, prediction: Array) -> float:
-    """1 / divisor; NaN for the mean of nothing, as in PyTorch."""
-    count = prediction.size if divisor is None else divisor
+def _scale(reduction: str, shape: tuple[int, ...]) -> float:
+    """What the sum is multiplied with; NaN for the mean of nothing, as in PyTorch."""
+    if reduction in ("none", "sum"):
+        return 1.0
+    count = shape[0] if reduction == "batchmean" and shape else math.prod(shape)
     return 1 / count if count else float("nan")

@@ -32,7 +32,6 @@ def kl_div_forward(
         target,
         extras,
         reduction,
-        divisor=_divisor(prediction, reduction),
         log_target=log_target,
     )
 
@@ -61,10 +60,5 @@ def kl_div_backward(
         extras,
         gradient,
         reduction,
-        divisor=_divisor(prediction, reduction),
         log_target=log_target,
     )
-
-
-def _divisor(prediction: Array, reduction: str) -> int:
-    return prediction.size if reduction == "mean" or prediction.ndim == 0 else prediction.shape[0]

@@ -1,0 +1,92 @@
+"""Walks over pooling windows: which output rows and columns see an input element through window offset (r, s)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gpudl import _parallel
+
+_BLOCK = 1 << 16  # elements of the output that one block makes
+
+Pair = tuple[int, int]
+
+
+def span(out: int, size: int, start: int, stride: int) -> tuple[int, int]:
+    """[first, last) of the outputs p with 0 <= p * stride + start < size."""
+    first = max(0, -(start // stride))
+    last = min(out, (size - 1 - start) // stride + 1)
+    return first, max(first, last)
+
+
+def offsets(
+    x: np.ndarray,
+    y_shape: tuple[int, ...],
+    rows: tuple[int, int],
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+) -> Iterator[tuple[int, np.ndarray, tuple[slice, slice]]]:
+    """(offset, part of x, place in y) of each window element, for the output rows [rows[0], rows[1]).
+
+    x : (N, H, W, C). The part has the shape of y[:, place], elements outside x are left out.
+    """
+    height, width = x.shape[1:3]
+    for r in range(kernel_size[0]):
+        top = r * dilation[0] - padding[0]
+        p0, p1 = span(y_shape[1], height, top, stride[0])
+        p0, p1 = max(p0, rows[0]), min(p1, rows[1])
+        for s in range(kernel_size[1]):
+            left = s * dilation[1] - padding[1]
+            q0, q1 = span(y_shape[2], width, left, stride[1])
+            if p0 >= p1 or q0 >= q1:
+                continue
+            h0, w0 = p0 * stride[0] + top, q0 * stride[1] + left
+            part = x[
+                :,
+                h0 : h0 + (p1 - p0 - 1) * stride[0] + 1 : stride[0],
+                w0 : w0 + (q1 - q0 - 1) * stride[1] + 1 : stride[1],
+            ]
+            yield r * kernel_size[1] + s, part, (slice(p0, p1), slice(q0, q1))
+
+
+def blocks(shape: tuple[int, ...]) -> list[tuple[slice, tuple[int, int]]]:
+    """(samples, output rows) cut so that a block has about _BLOCK elements; shape : (N, P, Q, C)."""
+    samples, rows = shape[:2]
+    row = shape[2] * shape[3]
+    if row == 0 or samples == 0 or rows == 0:
+        return []
+    if rows * row >= _BLOCK:
+        cuts = _parallel.ranges(rows, max(1, _BLOCK // row))
+        return [(slice(n, n + 1), cut) for n in range(samples) for cut in cuts]
+    return [(slice(*cut), (0, rows)) for cut in _parallel.ranges(samples, _BLOCK // (rows * row))]
+
+
+def samples(shape: tuple[int, ...]) -> list[slice]:
+    """Samples cut so that a block has about _BLOCK elements of (N, H, W, C) where several fit."""
+    size = shape[1] * shape[2] * shape[3]
+    if size == 0 or shape[0] == 0:
+        return []
+    return [slice(*cut) for cut in _parallel.ranges(shape[0], max(1, _BLOCK // size))]
+
+
+def cover_once(
+    x_size: Pair, y_size: Pair, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> bool:
+    """True where the windows cover each element of x exactly once."""
+    return (
+        kernel_size == stride
+        and padding == (0, 0)
+        and dilation == (1, 1)
+        and all(out * step == size for out, step, size in zip(y_size, stride, x_size, strict=True))
+    )
+
+
+def disjoint(kernel_size: Pair, stride: Pair, dilation: Pair) -> bool:
+    """True where no two windows share an element."""
+    return all(
+        dil * (kernel - 1) + 1 <= step
+        for kernel, step, dil in zip(kernel_size, stride, dilation, strict=True)
+    )
