@@ -36,6 +36,7 @@ from gpudl._numpy.conv_transpose2d import (
 from gpudl._numpy.cross_entropy import cross_entropy_forward, loss_reduce, scale_rows
 from gpudl._numpy.dropout import dropout
 from gpudl._numpy.dropout2d import dropout2d
+from gpudl._numpy.elu import elu_backward, elu_forward
 from gpudl._numpy.flat import (
     flat_average,
     flat_clamp,
@@ -45,12 +46,15 @@ from gpudl._numpy.flat import (
 )
 from gpudl._numpy.flatten import reshape
 from gpudl._numpy.gaussian_noise import gaussian_noise
+from gpudl._numpy.gelu import gelu_backward, gelu_forward
 from gpudl._numpy.global_avg_pool2d import global_avg_pool2d_backward, global_avg_pool2d_forward
 from gpudl._numpy.group_norm import group_norm_backward, group_norm_forward
+from gpudl._numpy.hardswish import hardswish_backward, hardswish_forward
 from gpudl._numpy.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl._numpy.kl_div import kl_div_backward, kl_div_forward
 from gpudl._numpy.l1_loss import l1_loss_backward, l1_loss_forward
 from gpudl._numpy.layer_norm import layer_norm_backward, layer_norm_forward
+from gpudl._numpy.leaky_relu import leaky_relu_backward, leaky_relu_forward
 from gpudl._numpy.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -63,10 +67,15 @@ from gpudl._numpy.nll_loss import nll_loss_forward
 from gpudl._numpy.pad import pad2d_backward, pad2d_forward
 from gpudl._numpy.philox import philox_normal, philox_uint32, philox_uint32_rows, philox_uniform
 from gpudl._numpy.relu import relu_backward, relu_forward
+from gpudl._numpy.relu6 import relu6_backward, relu6_forward
 from gpudl._numpy.rmsprop import rmsprop_step
 from gpudl._numpy.sgd import sgd_step
+from gpudl._numpy.sigmoid import sigmoid_backward, sigmoid_forward
+from gpudl._numpy.silu import silu_backward, silu_forward
 from gpudl._numpy.smooth_l1_loss import smooth_l1_loss_backward, smooth_l1_loss_forward
 from gpudl._numpy.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
+from gpudl._numpy.softplus import softplus_backward, softplus_forward
+from gpudl._numpy.tanh import tanh_backward, tanh_forward
 
 __all__ = [
     "adam_step",
@@ -98,16 +107,22 @@ __all__ = [
     "cross_entropy_forward",
     "dropout",
     "dropout2d",
+    "elu_backward",
+    "elu_forward",
     "flat_average",
     "flat_clamp",
     "flat_nonfinite_partials",
     "flat_norm_partials",
     "flat_scale",
     "gaussian_noise",
+    "gelu_backward",
+    "gelu_forward",
     "global_avg_pool2d_backward",
     "global_avg_pool2d_forward",
     "group_norm_backward",
     "group_norm_forward",
+    "hardswish_backward",
+    "hardswish_forward",
     "huber_loss_backward",
     "huber_loss_forward",
     "kl_div_backward",
@@ -116,6 +131,8 @@ __all__ = [
     "l1_loss_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
@@ -135,14 +152,24 @@ __all__ = [
     "philox_uint32",
     "philox_uint32_rows",
     "philox_uniform",
+    "relu6_backward",
+    "relu6_forward",
     "relu_backward",
     "relu_forward",
     "reshape",
     "rmsprop_step",
     "scale_rows",
     "sgd_step",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "smooth_l1_loss_backward",
     "smooth_l1_loss_forward",
     "softmax_backward",
     "softmax_forward",
+    "softplus_backward",
+    "softplus_forward",
+    "tanh_backward",
+    "tanh_forward",
 ]

@@ -38,15 +38,19 @@ from gpudl.ops.conv_transpose2d import (
 from gpudl.ops.cross_entropy import cross_entropy_backward, cross_entropy_forward
 from gpudl.ops.dropout import dropout_backward, dropout_forward
 from gpudl.ops.dropout2d import dropout2d_backward, dropout2d_forward
+from gpudl.ops.elu import elu_backward, elu_forward
 from gpudl.ops.flat import flat_average, flat_clamp, flat_has_nonfinite, flat_norm, flat_scale
 from gpudl.ops.flatten import flatten_backward, flatten_forward
 from gpudl.ops.gaussian_noise import gaussian_noise_forward
+from gpudl.ops.gelu import gelu_backward, gelu_forward
 from gpudl.ops.global_avg_pool2d import global_avg_pool2d_backward, global_avg_pool2d_forward
 from gpudl.ops.group_norm import group_norm_backward, group_norm_forward
+from gpudl.ops.hardswish import hardswish_backward, hardswish_forward
 from gpudl.ops.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl.ops.kl_div import kl_div_backward, kl_div_forward
 from gpudl.ops.l1_loss import l1_loss_backward, l1_loss_forward
 from gpudl.ops.layer_norm import layer_norm_backward, layer_norm_forward
+from gpudl.ops.leaky_relu import leaky_relu_backward, leaky_relu_forward
 from gpudl.ops.linear import (
     linear_backward_bias,
     linear_backward_data,
@@ -59,10 +63,15 @@ from gpudl.ops.nll_loss import nll_loss_backward, nll_loss_forward
 from gpudl.ops.pad import pad2d_backward, pad2d_forward
 from gpudl.ops.philox import philox_normal, philox_uint32, philox_uint32_rows, philox_uniform
 from gpudl.ops.relu import relu_backward, relu_forward
+from gpudl.ops.relu6 import relu6_backward, relu6_forward
 from gpudl.ops.rmsprop import rmsprop_step
 from gpudl.ops.sgd import sgd_step
+from gpudl.ops.sigmoid import sigmoid_backward, sigmoid_forward
+from gpudl.ops.silu import silu_backward, silu_forward
 from gpudl.ops.smooth_l1_loss import smooth_l1_loss_backward, smooth_l1_loss_forward
 from gpudl.ops.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
+from gpudl.ops.softplus import softplus_backward, softplus_forward
+from gpudl.ops.tanh import tanh_backward, tanh_forward
 
 __all__ = [
     "adam_step",
@@ -101,6 +110,8 @@ __all__ = [
     "dropout2d_forward",
     "dropout_backward",
     "dropout_forward",
+    "elu_backward",
+    "elu_forward",
     "flat_average",
     "flat_clamp",
     "flat_has_nonfinite",
@@ -109,10 +120,14 @@ __all__ = [
     "flatten_backward",
     "flatten_forward",
     "gaussian_noise_forward",
+    "gelu_backward",
+    "gelu_forward",
     "global_avg_pool2d_backward",
     "global_avg_pool2d_forward",
     "group_norm_backward",
     "group_norm_forward",
+    "hardswish_backward",
+    "hardswish_forward",
     "huber_loss_backward",
     "huber_loss_forward",
     "kl_div_backward",
@@ -121,6 +136,8 @@ __all__ = [
     "l1_loss_forward",
     "layer_norm_backward",
     "layer_norm_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
     "linear_backward_bias",
     "linear_backward_data",
     "linear_backward_weight",
@@ -140,12 +157,22 @@ __all__ = [
     "philox_uint32",
     "philox_uint32_rows",
     "philox_uniform",
+    "relu6_backward",
+    "relu6_forward",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",
     "sgd_step",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "smooth_l1_loss_backward",
     "smooth_l1_loss_forward",
     "softmax_backward",
     "softmax_forward",
+    "softplus_backward",
+    "softplus_forward",
+    "tanh_backward",
+    "tanh_forward",
 ]

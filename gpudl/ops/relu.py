@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gpudl._backend import Array
-from gpudl.ops import _arrays
-from gpudl.ops._arrays import Result
+from gpudl.ops import _elementwise
 
 
 def relu_forward(x: Array, *, out: Array | None = None) -> Array:
@@ -14,12 +13,7 @@ def relu_forward(x: Array, *, out: Array | None = None) -> Array:
     out : array like x to write to, or None for a new one in the storage order of x; it may be x itself.
     Raises ValueError and TypeError for an array or `out` that does not fit. Exact. Follows torch.relu.
     """
-    op = "relu_forward"
-    executor = _arrays.require_floats(op, x=x)
-    dense = _arrays.dense(x)
-    y = Result(op, x.shape, out, {"x": x}, channels_last=_arrays.is_channels_last(dense), elementwise=True)
-    executor.relu_forward(_arrays.flat(dense), _arrays.flat(y.array))
-    return y.finish()
+    return _elementwise.forward("relu_forward", x, out)
 
 
 def relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
@@ -28,12 +22,4 @@ def relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
     dy, y : one shape, dtype and device; y is the result of the forward (its x gives the same).
     out : array like dy to write to, or None; it may be dy itself. Raises as `relu_forward` does. Exact.
     """
-    op = "relu_backward"
-    executor = _arrays.require_floats(op, dy=dy, y=y)
-    _arrays.require_shape(op, "y", y, dy.shape, "that of dy")
-    values = _arrays.dense(y)
-    gradient = _arrays.same_storage_as(values, dy)
-    last = _arrays.is_channels_last(values)
-    dx = Result(op, dy.shape, out, {"dy": dy, "y": y}, channels_last=last, elementwise=True)
-    executor.relu_backward(_arrays.flat(gradient), _arrays.flat(values), _arrays.flat(dx.array))
-    return dx.finish()
+    return _elementwise.backward("relu_backward", dy, "y", y, out)

@@ -1,0 +1,34 @@
+"""Rectified linear unit with a bound on flat arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpudl._numpy._elementwise import buffer, run
+from gpudl._numpy._precision import computed_in_float32
+
+
+@computed_in_float32("y")
+def relu6_forward(x: np.ndarray, y: np.ndarray) -> None:
+    """See `ops.relu6_forward`."""
+
+    def piece(x: np.ndarray, y: np.ndarray) -> None:
+        np.clip(x, x.dtype.type(0), x.dtype.type(6), out=y)
+
+    run(piece, x, y)
+
+
+@computed_in_float32("dx")
+def relu6_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
+    """See `ops.relu6_backward`."""
+
+    def piece(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
+        outside, above = buffer("outside", y, np.bool_), buffer("above", y, np.bool_)
+        np.less_equal(y, 0, out=outside)
+        np.greater_equal(y, 6, out=above)
+        outside |= above
+        if dx is not dy:
+            np.copyto(dx, dy)
+        np.copyto(dx, 0, where=outside)
+
+    run(piece, dy, y, dx)

@@ -1,0 +1,25 @@
+"""Hyperbolic tangent: contracts."""
+
+from __future__ import annotations
+
+from gpudl._backend import Array
+from gpudl.ops import _elementwise
+
+
+def tanh_forward(x: Array, *, out: Array | None = None) -> Array:
+    """y = tanh(x).
+
+    x : float16, bfloat16, float32 or float64 of any shape, NumPy or CuPy.
+    out : array like x to write to, or None for a new one in the storage order of x; it may be x itself.
+    Raises ValueError and TypeError for what does not fit. Follows torch.tanh.
+    """
+    return _elementwise.forward("tanh_forward", x, out)
+
+
+def tanh_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """Gradient of `tanh_forward`: dx = dy * (1 - y^2).
+
+    dy, y : one shape, dtype and device; y is the result of the forward.
+    out : array like dy to write to, or None; it may be dy itself. Raises as the forward does.
+    """
+    return _elementwise.backward("tanh_backward", dy, "y", y, out)
