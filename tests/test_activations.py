@@ -161,11 +161,11 @@ def test_layers(kind):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_gelu_keeps_its_tails(executor, dtype):
-    """Relative error over 37 decades; 2e-6: exp(-x^2 / 2) multiplies the rounding of x^2 / 2 < 40 in float32."""
+    """Relative error over 15 decades; 1e-5: exp multiplies the rounding of x^2 / 2, at most 32, in float32."""
     x = np.linspace(-8, 8, 4001).astype(dtype)
     expected = Kind("gelu", nn.GELU, "x").expected(x)
     error = np.abs(executor.numpy(ops.gelu_forward(executor.array(x))) - expected)
-    assert (error <= (4e-6 if dtype == np.float32 else 2e-14) * np.abs(expected)).all()
+    assert (error <= (1e-5 if dtype == np.float32 else 2e-14) * np.abs(expected)).all()
 
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 100.0, -100.0, 1e4, -1e4, 6.0, 1e-30])
@@ -182,19 +182,15 @@ def test_pytorch_agrees(kind, dtype):
     expected.sum().backward()
     layer = kind.layer(**kind.numbers)
     y = layer(x)
+    wanted = expected.detach().numpy()
+    where = np.isfinite(x) | np.isnan(x)  # PyTorch's gelu of inf differs between its own dtypes
+    assert np.array_equal(np.isnan(y[where]), np.isnan(wanted[where]))
     # 3e-5: PyTorch's own tails of gelu cancel
-    where = np.abs(np.nan_to_num(x)) < 1e3
-    assert np.array_equal(np.isnan(y), np.isnan(expected.detach().numpy()))
-    assert_close(
-        y[where], expected.detach().numpy()[where], tolerance=(3e-5, 1e-6) if dtype == np.float32 else None
-    )
-    finite = np.isfinite(x)  # at infinity both give NaN or the limit, by formula
-    slopes = tx.grad.numpy()[finite]
-    assert_close(
-        layer.backward(np.ones_like(x))[finite],
-        slopes,
-        tolerance=(3e-5, 1e-6) if dtype == np.float32 else (1e-12, 1e-12),
-    )
+    tolerance = (3e-5, 1e-6) if dtype == np.float32 else (1e-12, 1e-12)
+    moderate = np.abs(np.nan_to_num(x, posinf=1e9, neginf=1e9)) < 1e3
+    assert_close(y[moderate], wanted[moderate], tolerance=tolerance)
+    finite = np.isfinite(x)
+    assert_close(layer.backward(np.ones_like(x))[finite], tx.grad.numpy()[finite], tolerance=tolerance)
 
 
 X = np.ones((2, 3), np.float32)

@@ -23,7 +23,8 @@ def leaky_relu_backward(
 ) -> Array:
     """Gradient of `leaky_relu_forward`: dx = dy where x > 0, else negative_slope * dy.
 
-    dy, x : one shape, dtype and device; x is the input of the forward, or with negative_slope >= 0 its y. The numbers are those of the forward.
+    dy, x : one shape, dtype and device; x is the input of the forward, or with negative_slope >= 0 its y.
+    The numbers are those of the forward.
     out : array like dy to write to, or None; it may be dy itself. Raises as the forward does.
     """
     negative_slope = _arrays.real("leaky_relu_backward", "negative_slope", negative_slope)
