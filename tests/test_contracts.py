@@ -13,6 +13,14 @@ from tests.support.arrays import assert_refuses
 LEFT_OUT = {"size_average", "reduce"}
 
 
+# About how PyTorch computes, not what.
+EXECUTION = {"foreach", "fused", "capturable", "differentiable"}
+
+SCHEDULES = [
+    "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR",
+    "MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+]  # fmt: skip
+
 NOT_LAYERS = {"IncompatibleKeys", "Parameter", "Module", "ModuleList"}
 
 
@@ -25,8 +33,9 @@ def arguments(function):
     return {p.name: p.default for p in parameters if p.name not in LEFT_OUT | {"self"}}
 
 
-def assert_same_arguments(ours, theirs):
-    mine, reference = arguments(ours), arguments(theirs)
+def assert_same_arguments(ours, theirs, without=()):
+    mine = arguments(ours)
+    reference = {name: default for name, default in arguments(theirs).items() if name not in without}
     missing = [name for name in reference if name not in mine and name not in ("args", "kwargs")]
     assert not missing, f"PyTorch also has {missing}"
     order = [name for name in mine if name in reference]
@@ -45,6 +54,23 @@ def test_layers_take_the_arguments_of_pytorch(name):
     if theirs is None or name in ("Module", "Parameter", "Sequential"):
         pytest.skip(f"torch.nn has no {name} to compare with, or one of another kind")
     assert_same_arguments(getattr(nn, name).__init__, theirs.__init__)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
+def test_optimizers_take_the_arguments_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    assert_same_arguments(getattr(gpudl.optim, name).__init__, getattr(torch.optim, name).__init__, EXECUTION)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_take_the_arguments_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    if name == "ExponentialLR":
+        pytest.skip("gamma may be left out for decay_steps")
+    ours, theirs = getattr(gpudl.optim.lr_scheduler, name), getattr(torch.optim.lr_scheduler, name)
+    assert_same_arguments(ours.__init__, theirs.__init__)
 
 
 @pytest.mark.parametrize("name", ops.__all__)
@@ -74,7 +100,9 @@ def test_layers_are_documented(name):
         assert inspect.getdoc(getattr(layer, method)), method
 
 
-@pytest.mark.parametrize("module", [gpudl, nn, ops, gpudl.data], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [gpudl, nn, ops, gpudl.data, gpudl.models, gpudl.optim], ids=lambda module: module.__name__
+)
 def test_all_lists_what_is_there_once(module):
     assert len(module.__all__) == len(set(module.__all__))
     assert all(hasattr(module, name) for name in module.__all__)

@@ -1,0 +1,347 @@
+"""The base of the optimizers: parameter groups, one pass over flat stores, state in PyTorch's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from gpudl.nn.parameter import Parameter
+from gpudl.ops import _arrays
+from gpudl.optim._flat_store import FlatStore, Slot, make_stores
+
+# Keys of PyTorch's groups that are about how it computes; its state dictionaries have them, ours do not.
+_PYTORCH_EXECUTION = {"foreach", "fused", "capturable", "differentiable"}
+
+
+class Optimizer:
+    """Moves parameters against their gradients. Subclasses name hyperparameters and state, and run one operator.
+
+    params : Parameters, or (name, Parameter) pairs as `named_parameters()` gives them, or dicts with "params" and
+    options of their own (a parameter group).
+
+    Parameters, gradients and state move into flat stores, one for each dtype: `Parameter.data` and `.grad` become
+    views of them, and a step is one operator call for all. A parameter whose gradient is None, or that does not
+    require one, is skipped, its state and step count too. `param_groups[i]["lr"]` can be read and set.
+    """
+
+    columns: tuple[str, ...]  # the operator's table of hyperparameters
+
+    def __init__(self, params: Any, defaults: dict[str, Any]):
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self._names: dict[int, str] = {}
+        self._steps: dict[int, int] = {}
+        self._stores: list[FlatStore] = []
+        groups = [self._group(entry, []) for entry in _as_groups(self._op, params)]
+        self._require_disjoint(groups)
+        self.param_groups = groups
+        self._build()
+
+    @property
+    def _op(self) -> str:
+        return type(self).__name__
+
+    # ---- what a subclass adds
+
+    def _check(self, group: dict[str, Any]) -> None:
+        """Raise for hyperparameters that do not fit."""
+        raise NotImplementedError
+
+    def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The kinds of state that a group uses."""
+        raise NotImplementedError
+
+    def _run(self, store: FlatStore, segments: np.ndarray, table: np.ndarray, names: set[str]) -> None:
+        """One call of the operator."""
+        raise NotImplementedError
+
+    def _row(self, group: dict[str, Any]) -> list[float]:
+        """The hyperparameters of a group in the order of `columns`."""
+        return [float(group[name]) for name in self.columns]
+
+    # ---- groups
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group with options of its own, e.g. unfrozen layers with a smaller lr."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"{self._op}: param_group must be a dict, got {type(param_group).__name__}")
+        group = self._group(param_group, self.param_groups)
+        self._require_disjoint([*self.param_groups, group])
+        self.param_groups.append(group)
+        self._build()
+
+    def _group(self, entry: dict[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
+        known = {"params", "param_names", "initial_lr", *self.defaults}
+        unknown = sorted(set(entry) - known)
+        if unknown or "params" not in entry:
+            raise ValueError(
+                f"{self._op}: a parameter group must have the key 'params' and options out of "
+                f"{', '.join(self.defaults)}, got {', '.join(map(repr, entry))}"
+            )
+        members, names = _members(self._op, entry["params"])
+        group = {"params": members, **self.defaults, **{k: v for k, v in entry.items() if k != "params"}}
+        if names is not None:
+            group["param_names"] = names
+        self._check(group)
+        return group
+
+    def _require_disjoint(self, groups: list[dict[str, Any]]) -> None:
+        members = [parameter for group in groups for parameter in group["params"]]
+        if len({id(parameter) for parameter in members}) != len(members):
+            raise ValueError(f"{self._op}: params must hold each parameter once, got one twice")
+        if not members:
+            raise ValueError(f"{self._op}: params must hold at least one parameter, got none")
+        names = [name for group in groups for name in group.get("param_names", ())]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self._op}: names of parameters must differ, got {names}")
+
+    def _build(self) -> None:
+        """New stores for all parameters; state moves along."""
+        before = [(slot, dict(store.states)) for store in self._stores for slot in store.slots]
+        members = [parameter for group in self.param_groups for parameter in group["params"]]
+        self._stores = make_stores(members)
+        slots = self._slots()
+        for slot, states in before:
+            new = slots[id(slot.parameter)]
+            for name, flat in states.items():
+                new.span(new.store.state(name))[...] = slot.span(flat)
+        for group in self.param_groups:
+            for parameter, name in zip(group["params"], group.get("param_names", ()), strict=False):
+                self._names[id(parameter)] = name
+
+    def _slots(self) -> dict[int, Slot]:
+        return {id(slot.parameter): slot for store in self._stores for slot in store.slots}
+
+    def name_parameters(self, named_parameters: Iterable[tuple[str, Parameter]]) -> None:
+        """Give names to an optimizer that was made without, as `model.named_parameters()` lists them."""
+        names = {id(parameter): name for name, parameter in named_parameters}
+        for group in self.param_groups:
+            missing = [i for i, parameter in enumerate(group["params"]) if id(parameter) not in names]
+            if missing:
+                raise ValueError(f"{self._op}: named_parameters lacks parameter {missing[0]} of a group")
+        for group in self.param_groups:
+            group["param_names"] = [names[id(parameter)] for parameter in group["params"]]
+            self._names.update({id(parameter): names[id(parameter)] for parameter in group["params"]})
+
+    # ---- steps
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient. closure : computes gradients first; its result is returned."""
+        value = None if closure is None else closure()
+        for group in self.param_groups:
+            self._check(group)
+        groups = {id(parameter): group for group in self.param_groups for parameter in group["params"]}
+        slots = [slot for store in self._stores for slot in store.slots]
+        for slot in slots:
+            if not slot.held:
+                raise RuntimeError(f"{self._op}: another optimizer has taken parameter {self._label(slot)}")
+        for store in self._stores:
+            moving = [s for s in store.slots if s.parameter.requires_grad and s.parameter.grad is not None]
+            if moving:
+                self._step_store(store, moving, groups)
+        return value
+
+    def _step_store(self, store: FlatStore, moving: list[Slot], groups: dict[int, dict[str, Any]]) -> None:
+        segments = np.empty((len(moving), 3), np.int64)
+        table = np.empty((len(moving), len(self.columns)))
+        names: set[str] = set()
+        for i, slot in enumerate(moving):
+            group = groups[id(slot.parameter)]
+            segments[i] = slot.offset, slot.size, self._steps.get(id(slot.parameter), 0) + 1
+            table[i] = self._row(group)
+            names.update(self._state_names(group))
+        self._run(store, segments, table, names)
+        for slot in moving:
+            self._count_step(slot, groups[id(slot.parameter)])
+
+    def _count_step(self, slot: Slot, group: dict[str, Any]) -> None:
+        self._steps[id(slot.parameter)] = self._steps.get(id(slot.parameter), 0) + 1
+
+    def _label(self, slot: Slot) -> str:
+        return repr(self._names.get(id(slot.parameter), f"of shape {slot.parameter.shape}"))
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients; with set_to_none=False fill those that are there with zeros."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.zero_grad(set_to_none)
+
+    # ---- state
+
+    def _counts_in_state(self) -> bool:
+        """Whether PyTorch's state has "step"."""
+        return True
+
+    def parameter_state(self, parameter: Parameter) -> dict[str, Any]:
+        """The state of one parameter by PyTorch's names: "step" and arrays that are views of the store."""
+        slot = self._slots().get(id(parameter))
+        if slot is None:
+            raise ValueError(f"{self._op}: parameter_state needs a parameter of this optimizer")
+        group = next(g for g in self.param_groups if any(p is parameter for p in g["params"]))
+        if id(parameter) not in self._steps:
+            return {}
+        state: dict[str, Any] = {"step": self._steps[id(parameter)]} if self._counts_in_state() else {}
+        for name in self._state_names(group):
+            if name in slot.store.states:
+                state[name] = slot.view(slot.store.states[name])
+        return state
+
+    def state_dict(self, keyed_by: str = "index") -> dict[str, Any]:
+        """{"state": {key: {"step": ..., arrays}}, "param_groups": [{options, "params": keys}]}. Arrays are not copied.
+
+        keyed_by : "index" counts parameters over all groups, as PyTorch does; "name" needs names.
+        """
+        _arrays.one_of(f"{self._op}.state_dict", "keyed_by", keyed_by, ("index", "name"))
+        keys = self._keys(keyed_by)
+        groups = []
+        for group in self.param_groups:
+            packed = {name: value for name, value in group.items() if name != "params"}
+            packed["params"] = [keys[id(parameter)] for parameter in group["params"]]
+            groups.append(packed)
+        members = [parameter for group in self.param_groups for parameter in group["params"]]
+        state = {keys[id(p)]: self.parameter_state(p) for p in members if id(p) in self._steps}
+        return {"state": state, "param_groups": groups}
+
+    def _keys(self, keyed_by: str) -> dict[int, Any]:
+        members = [parameter for group in self.param_groups for parameter in group["params"]]
+        if keyed_by == "index":
+            return {id(parameter): i for i, parameter in enumerate(members)}
+        if len(self._names) < len(members):
+            raise ValueError(
+                f"{self._op}: parameters have no names; make it with model.named_parameters() or call name_parameters"
+            )
+        return {id(parameter): self._names[id(parameter)] for parameter in members}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue where the optimizer that gave `state_dict` was; this class's or PyTorch's, by index or by name.
+
+        Names are used where both sides have them, so that another order of parameters does no harm.
+        Raises ValueError that lists what does not fit, before anything has changed.
+        """
+        groups, keys = self._match(state_dict)
+        loaded = {}
+        slots = self._slots()
+        for group, packed in zip(groups, self.param_groups, strict=True):
+            self._check({**packed, **group})
+        by_id = {
+            id(p): {**own, **new}
+            for own, new in zip(self.param_groups, groups, strict=True)
+            for p in own["params"]
+        }
+        for identity, key in keys.items():
+            entry = state_dict["state"].get(key)
+            if entry is not None:
+                loaded[identity] = self._checked_state(key, entry, slots[identity], by_id[identity])
+        for own, new in zip(self.param_groups, groups, strict=True):
+            own.update(new)
+        self._steps = {}
+        for identity, (count, arrays) in loaded.items():
+            self._steps[identity] = count
+            for name, array in arrays.items():
+                slot = slots[identity]
+                slot.view(slot.store.state(name))[...] = array
+
+    def _match(self, state_dict: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[int, Any]]:
+        """The options of each group, and the key of each parameter in state_dict."""
+        op = f"{self._op}.load_state_dict"
+        if not isinstance(state_dict, dict) or not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(f"{op}: state_dict must have the keys 'state' and 'param_groups'")
+        theirs = state_dict["param_groups"]
+        sizes = [len(group["params"]) for group in self.param_groups]
+        if [len(group["params"]) for group in theirs] != sizes:
+            raise ValueError(
+                f"{op}: groups must have {sizes} parameters, got {[len(group['params']) for group in theirs]}"
+            )
+        keys: dict[int, Any] = {}
+        for own, group in zip(self.param_groups, theirs, strict=True):
+            names = group.get("param_names") or (group["params"] if _all_text(group["params"]) else None)
+            mine = [self._names.get(id(parameter)) for parameter in own["params"]]
+            if names is None or None in mine:
+                keys.update({id(p): key for p, key in zip(own["params"], group["params"], strict=True)})
+                continue
+            if set(names) != set(mine):
+                raise ValueError(
+                    f"{op}: missing {sorted(set(mine) - set(names))}, unexpected {sorted(set(names) - set(mine))}"
+                )
+            place = dict(zip(names, group["params"], strict=True))
+            keys.update({id(p): place[name] for p, name in zip(own["params"], mine, strict=True)})
+        options = []
+        for group in theirs:
+            kept = {k: v for k, v in group.items() if k not in {"params", "param_names", *_PYTORCH_EXECUTION}}
+            unknown = sorted(set(kept) - set(self.defaults) - {"initial_lr"})
+            if unknown:
+                raise ValueError(f"{op}: unknown options {unknown}; this is the state of another optimizer")
+            options.append({k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+        return options, keys
+
+    def _checked_state(
+        self, key: Any, entry: dict[str, Any], slot: Slot, group: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        op = f"{self._op}.load_state_dict"
+        wanted = set(self._state_names(group))
+        arrays = {
+            name: _as_array(value) for name, value in entry.items() if name != "step" and value is not None
+        }
+        if set(arrays) != wanted and arrays:
+            raise ValueError(f"{op}: state of {key!r} must hold {sorted(wanted)}, got {sorted(arrays)}")
+        for name, array in arrays.items():
+            if tuple(array.shape) != slot.parameter.shape:
+                raise ValueError(
+                    f"{op}: {name} of {key!r} must have shape {slot.parameter.shape}, got {tuple(array.shape)}"
+                )
+        count = int(float(_as_array(entry.get("step", 1))))
+        return _arrays.integer(op, f"step of {key!r}", count, minimum=0), arrays
+
+    def __repr__(self) -> str:
+        lines = [f"{self._op} ("]
+        for i, group in enumerate(self.param_groups):
+            options = ", ".join(f"{k}={group[k]!r}" for k in self.defaults)
+            lines.append(f"  group {i}: {len(group['params'])} parameters, {options}")
+        return "\n".join([*lines, ")"])
+
+
+def _as_groups(op: str, params: Any) -> list[dict[str, Any]]:
+    if isinstance(params, Parameter | np.ndarray) or not isinstance(params, Iterable):
+        raise TypeError(
+            f"{op}: params must be an iterable of Parameters or dicts, got {type(params).__name__}"
+        )
+    entries = list(params)
+    if entries and all(isinstance(entry, dict) for entry in entries):
+        return entries
+    return [{"params": entries}]
+
+
+def _members(op: str, params: Any) -> tuple[list[Parameter], list[str] | None]:
+    entries = [params] if isinstance(params, Parameter) else list(params)
+    named = [isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str) for entry in entries]
+    if any(named) and not all(named):
+        raise ValueError(f"{op}: params must be all named or all without names")
+    members = [entry[1] if is_named else entry for entry, is_named in zip(entries, named, strict=True)]
+    for member in members:
+        if not isinstance(member, Parameter):
+            raise TypeError(f"{op}: params must hold Parameters, got {type(member).__name__}")
+    return members, [entry[0] for entry in entries] if entries and all(named) else None
+
+
+def _all_text(keys: list[Any]) -> bool:
+    return bool(keys) and all(isinstance(key, str) for key in keys)
+
+
+def _as_array(value: Any) -> Any:
+    """PyTorch's tensors as NumPy arrays; arrays and numbers as they are."""
+    if hasattr(value, "detach"):
+        return value.detach().cpu().numpy()
+    return value if hasattr(value, "shape") else np.asarray(value)
+
+
+def require_numbers(op: str, group: dict[str, Any], **minima: float) -> None:
+    """Each named option must be a finite number of at least its minimum."""
+    for name, minimum in minima.items():
+        _arrays.real(op, name, group[name], minimum=minimum)
+
+
+def require_flags(op: str, group: dict[str, Any], *names: str) -> None:
+    for name in names:
+        _arrays.one_of(op, name, group[name], (False, True))
