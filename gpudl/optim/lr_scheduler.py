@@ -300,9 +300,7 @@ class OneCycleLR(LRScheduler):
     def _value(self, t: float, levels: list[float]) -> float:
         """Between the levels, which are reached at the ends of the phases."""
         rise = self.pct_start * self.total_steps - 1
-        ends = (
-            [rise, 2 * rise + 1, self.total_steps - 1] if self.three_phase else [rise, self.total_steps - 1]
-        )
+        ends = [rise, 2 * rise, self.total_steps - 1] if self.three_phase else [rise, self.total_steps - 1]
         start = 0.0
         for i, end in enumerate(ends):
             if t <= end or i == len(ends) - 1:
