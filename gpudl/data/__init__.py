@@ -2,11 +2,13 @@
 
 from gpudl.data.collate import default_collate
 from gpudl.data.dataset import ArrayDataset, Dataset, Subset, random_split
+from gpudl.data.loader import DataLoader
 from gpudl.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler
 
 __all__ = [
     "ArrayDataset",
     "BatchSampler",
+    "DataLoader",
     "Dataset",
     "RandomSampler",
     "Sampler",

@@ -1,0 +1,162 @@
+"""Threads and processes that make batches ahead of time; batches come back in the order of their numbers."""
+
+from __future__ import annotations
+
+import collections
+import multiprocessing
+import multiprocessing.connection
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, Protocol
+
+from gpudl._parallel import set_num_threads
+
+_SECONDS_TO_END = 5.0
+
+
+class Crew(Protocol):
+    """Workers that live until `close()`."""
+
+    def run(self, batches: list[list[int]], epoch: int, ahead: int, timeout: float) -> Iterator[Any]:
+        """The batches in order, up to `ahead` of them in the making."""
+
+    def close(self) -> None: ...
+
+
+class ThreadCrew:
+    """Threads of one pool."""
+
+    def __init__(self, count: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None):
+        numbers = iter(range(count))
+        self._fetch = fetch
+        initializer = None if init is None else lambda: init(next(numbers))
+        self._pool = ThreadPoolExecutor(count, "gpudl-data", initializer)
+
+    def run(self, batches: list[list[int]], epoch: int, ahead: int, timeout: float) -> Iterator[Any]:
+        waiting: collections.deque[Future[Any]] = collections.deque()
+        remaining = iter(batches)
+        try:
+            for indices in remaining:
+                waiting.append(self._pool.submit(self._fetch, indices, epoch))
+                if len(waiting) >= ahead:
+                    yield _result(waiting.popleft(), timeout)
+            while waiting:
+                yield _result(waiting.popleft(), timeout)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(future: Future[Any], timeout: float) -> Any:
+    try:
+        return future.result(timeout or None)
+    except FutureTimeoutError:
+        if future.done():  # the data set's own error of that type
+            raise
+        raise RuntimeError(f"DataLoader: no batch within timeout={timeout} seconds") from None
+
+
+class ProcessCrew:
+    """Fresh processes with a pipe each; batch k goes to worker k modulo their number."""
+
+    def __init__(self, count: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None):
+        context = multiprocessing.get_context("spawn")
+        self._pipes = []
+        self._processes = []
+        try:
+            for number in range(count):
+                here, there = context.Pipe()
+                process = context.Process(target=_serve, args=(there, number, fetch, init), daemon=True)
+                process.start()
+                there.close()
+                self._pipes.append(here)
+                self._processes.append(process)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, batches: list[list[int]], epoch: int, ahead: int, timeout: float) -> Iterator[Any]:
+        asked = received = 0
+        try:
+            while received < len(batches):
+                while asked < min(len(batches), received + ahead):
+                    self._ask(asked % len(self._pipes), (batches[asked], epoch))
+                    asked += 1
+                batch = self._receive(received % len(self._pipes), timeout)
+                received += 1
+                yield batch
+        finally:
+            if received < asked:
+                self.close()  # answers that nobody awaits would be taken for those of the next epoch
+
+    def _ask(self, number: int, message: Any) -> None:
+        try:
+            self._pipes[number].send(message)
+        except OSError:
+            raise self._death(number) from None
+
+    def _receive(self, number: int, timeout: float) -> Any:
+        pipe, process = self._pipes[number], self._processes[number]
+        ready = multiprocessing.connection.wait([pipe, process.sentinel], timeout or None)
+        if not ready:
+            raise RuntimeError(f"DataLoader: worker {number} gave no batch within timeout={timeout} seconds")
+        try:
+            if pipe not in ready and not pipe.poll():
+                raise EOFError  # only the sentinel is ready
+            error, batch = pipe.recv()
+        except (EOFError, OSError):
+            raise self._death(number) from None
+        if error is not None:
+            raise RuntimeError(f"DataLoader: error in worker {number}:\n{error}")
+        return batch
+
+    def _death(self, number: int) -> RuntimeError:
+        process = self._processes[number]
+        process.join(_SECONDS_TO_END)
+        return RuntimeError(
+            f"DataLoader: worker {number} (process {process.pid}) died with exit code {process.exitcode}"
+        )
+
+    def close(self) -> None:
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(_SECONDS_TO_END)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        self._pipes, self._processes = [], []
+
+
+def _serve(pipe: Any, number: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None) -> None:
+    """A worker's life: batches until the pipe is closed at the other end."""
+    set_num_threads(1)
+    try:
+        if init is not None:
+            init(number)
+        failure = None
+    except Exception:
+        failure = traceback.format_exc()
+    while True:
+        try:
+            indices, epoch = pipe.recv()
+            pipe.send((failure, None) if failure else _attempt(fetch, indices, epoch))
+        except (EOFError, OSError, KeyboardInterrupt):
+            return
+
+
+def _attempt(fetch: Callable[..., Any], indices: list[int], epoch: int) -> tuple[str | None, Any]:
+    try:
+        return None, fetch(indices, epoch)
+    except Exception:
+        return traceback.format_exc(), None
+
+
+CREWS: dict[str, Callable[..., Crew]] = {"threads": ThreadCrew, "processes": ProcessCrew}
