@@ -1,8 +1,10 @@
 """Data sets, and the order in which their samples come."""
 
+from gpudl.data import readers
 from gpudl.data.collate import default_collate
 from gpudl.data.dataset import ArrayDataset, Dataset, Subset, random_split
 from gpudl.data.loader import DataLoader
+from gpudl.data.readers import open_dataset
 from gpudl.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler
 
 __all__ = [
@@ -16,5 +18,7 @@ __all__ = [
     "Subset",
     "WeightedRandomSampler",
     "default_collate",
+    "open_dataset",
     "random_split",
+    "readers",
 ]

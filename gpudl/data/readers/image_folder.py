@@ -1,0 +1,108 @@
+"""Images in folders, one folder for each class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpudl.data.readers._common import DataFormatError, ImageData, checked
+
+_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+
+
+def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = None) -> ImageData:
+    """folder/class/image.png, or folder/train/class/... and folder/test/class/...; classes in alphabetical order.
+
+    image_size : side or (height, width) that all images are resized to (bilinear); None where all have one size.
+    Images are grey where all are, else RGB. Raises DataFormatError that names the file, FileNotFoundError, and
+    ImportError where Pillow is missing.
+    """
+    path = Path(path)
+    roots = {part: path / part for part in ("train", "test") if (path / part).is_dir()}
+    roots = roots if "train" in roots else {"train": path}
+    classes = _classes(roots["train"])
+    files = {part: _files(root, classes) for part, root in roots.items()}
+    image = _pillow()
+    everything = [file for found in files.values() for file, _ in found]
+    size, mode = _common_form(image, everything, image_size)
+    parts = {}
+    for part, found in files.items():
+        pixels = np.stack([_pixels(image, file, size, mode) for file, _ in found])
+        pixels = pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)
+        parts[part] = (pixels, np.array([label for _, label in found], np.int64))
+    return checked(path.name, path, parts, classes)
+
+
+def is_image_folder(path: Path) -> bool:
+    root = path / "train" if (path / "train").is_dir() else path
+    return any(file.suffix.lower() in _ENDINGS for file in root.glob("*/*"))
+
+
+def _classes(root: Path) -> tuple[str, ...]:
+    names = tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir()))
+    if not names:
+        raise FileNotFoundError(f"{root}: no folder for a class")
+    return names
+
+
+def _files(root: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
+    unknown = sorted({folder.name for folder in root.iterdir() if folder.is_dir()} - set(classes))
+    if unknown:
+        raise DataFormatError(f"{root}: folders {unknown} are no classes of the training part")
+    found = [
+        (file, label)
+        for label, name in enumerate(classes)
+        for file in sorted((root / name).glob("*"))
+        if file.suffix.lower() in _ENDINGS
+    ]
+    if not found:
+        raise FileNotFoundError(f"{root}: no images in the folders of the classes")
+    return found
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("image folders need Pillow: pip install 'gpudl[train]'") from error
+    return Image
+
+
+def _common_form(image: Any, files: list[Path], image_size: Any) -> tuple[tuple[int, int], str]:
+    """(width, height) and mode of all images, read from their headers."""
+    sizes: dict[tuple[int, int], Path] = {}
+    grey = True
+    for file in files:
+        with _opened(image, file) as picture:
+            sizes.setdefault(picture.size, file)
+            grey = grey and picture.mode in ("1", "L", "I;16")
+    mode = "L" if grey else "RGB"
+    if image_size is not None:
+        height, width = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+        return (width, height), mode
+    if len(sizes) > 1:
+        (first, one), (second, other) = list(sizes.items())[:2]
+        raise DataFormatError(
+            f"{other}: size {second[0]}x{second[1]} differs from {first[0]}x{first[1]} of {one}; give image_size"
+        )
+    return next(iter(sizes)), mode
+
+
+def _opened(image: Any, file: Path) -> Any:
+    try:
+        return image.open(file)
+    except (OSError, ValueError, SyntaxError, image.DecompressionBombError) as error:
+        raise DataFormatError(f"{file}: no image that Pillow reads: {error}") from error
+
+
+def _pixels(image: Any, file: Path, size: tuple[int, int], mode: str) -> np.ndarray:
+    with _opened(image, file) as picture:
+        try:
+            converted = picture.convert(mode)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DataFormatError(f"{file}: damaged image: {error}") from error
+    if converted.size != size:
+        converted = converted.resize(size, image.Resampling.BILINEAR)
+    return np.asarray(converted)
