@@ -1,6 +1,6 @@
 """gpudl: neural-network layers, losses, optimizers and training on plain NumPy and CuPy arrays."""
 
-from gpudl import data, init, models, nn, ops, optim, random
+from gpudl import data, init, metrics, models, nn, ops, optim, random
 from gpudl._backend import BackendError, current_backend, use_backend
 from gpudl._check_gradient import GradientError, check_gradient
 from gpudl._grad_mode import is_grad_enabled, no_grad
@@ -21,6 +21,7 @@ __all__ = [
     "init",
     "is_grad_enabled",
     "manual_seed",
+    "metrics",
     "models",
     "nn",
     "no_grad",

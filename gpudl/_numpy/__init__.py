@@ -21,6 +21,7 @@ from gpudl._numpy.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_forward,
 )
 from gpudl._numpy.concat import concat_backward, concat_forward
+from gpudl._numpy.confusion_counts import confusion_counts
 from gpudl._numpy.conv2d import (
     conv2d_backward_bias,
     conv2d_backward_data,
@@ -75,7 +76,9 @@ from gpudl._numpy.silu import silu_backward, silu_forward
 from gpudl._numpy.smooth_l1_loss import smooth_l1_loss_backward, smooth_l1_loss_forward
 from gpudl._numpy.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from gpudl._numpy.softplus import softplus_backward, softplus_forward
+from gpudl._numpy.sum_and_count import sum_and_count
 from gpudl._numpy.tanh import tanh_backward, tanh_forward
+from gpudl._numpy.top_k_correct import top_k_correct
 
 __all__ = [
     "adam_step",
@@ -96,6 +99,7 @@ __all__ = [
     "binary_cross_entropy_with_logits_forward",
     "concat_backward",
     "concat_forward",
+    "confusion_counts",
     "conv2d_backward_bias",
     "conv2d_backward_data",
     "conv2d_backward_weight",
@@ -170,6 +174,8 @@ __all__ = [
     "softmax_forward",
     "softplus_backward",
     "softplus_forward",
+    "sum_and_count",
     "tanh_backward",
     "tanh_forward",
+    "top_k_correct",
 ]

@@ -82,15 +82,17 @@ def _one_hot(
         e[~valid] = 0
 
 
-def require_classes(op: str, target: np.ndarray, classes: int, ignore_index: int) -> None:
+def require_classes(
+    op: str, values: np.ndarray, classes: int, ignore_index: int | None, *, name: str = "target"
+) -> None:
     """A CPU reads the indices anyway; a kernel cannot refuse them."""
-    wrong = (target < 0) | (target >= classes)
+    wrong = (values < 0) | (values >= classes)
     if wrong.any():
-        wrong &= target != ignore_index
+        if ignore_index is not None:
+            wrong &= values != ignore_index
         if wrong.any():
-            raise ValueError(
-                f"{op}: target must be in [0, {classes}) or ignore_index, got {target[wrong][0]}"
-            )
+            allowed = f"[0, {classes})" + (" or ignore_index" if ignore_index is not None else "")
+            raise ValueError(f"{op}: {name} must be in {allowed}, got {values[wrong][0]}")
 
 
 def loss_reduce(

@@ -17,6 +17,7 @@ from gpudl.ops.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_forward,
 )
 from gpudl.ops.concat import concat_backward, concat_forward
+from gpudl.ops.confusion_counts import confusion_counts
 from gpudl.ops.conv1d import (
     conv1d_backward_bias,
     conv1d_backward_data,
@@ -71,7 +72,9 @@ from gpudl.ops.silu import silu_backward, silu_forward
 from gpudl.ops.smooth_l1_loss import smooth_l1_loss_backward, smooth_l1_loss_forward
 from gpudl.ops.softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from gpudl.ops.softplus import softplus_backward, softplus_forward
+from gpudl.ops.sum_and_count import sum_and_count
 from gpudl.ops.tanh import tanh_backward, tanh_forward
+from gpudl.ops.top_k_correct import top_k_correct
 
 __all__ = [
     "adam_step",
@@ -92,6 +95,7 @@ __all__ = [
     "binary_cross_entropy_with_logits_forward",
     "concat_backward",
     "concat_forward",
+    "confusion_counts",
     "conv1d_backward_bias",
     "conv1d_backward_data",
     "conv1d_backward_weight",
@@ -173,6 +177,8 @@ __all__ = [
     "softmax_forward",
     "softplus_backward",
     "softplus_forward",
+    "sum_and_count",
     "tanh_backward",
     "tanh_forward",
+    "top_k_correct",
 ]
