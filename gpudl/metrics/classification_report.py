@@ -98,7 +98,7 @@ def classification_report(
 
 
 def require_counts(op: str, name: str, counts: object) -> np.ndarray:
-    """Check a confusion matrix: a NumPy array (C, C) of integers of at least 0, C >= 1."""
+    """Check a confusion matrix, (C, C) integers of at least 0, C >= 1; returns it as int64."""
     if not isinstance(counts, np.ndarray) or counts.dtype.kind not in "iu":
         kind = getattr(counts, "dtype", type(counts).__name__)
         raise TypeError(f"{op}: {name} must be a NumPy array of an integer dtype, got {kind}")
@@ -106,7 +106,7 @@ def require_counts(op: str, name: str, counts: object) -> np.ndarray:
         raise ValueError(f"{op}: {name} must have shape (C, C), C >= 1, got {counts.shape}")
     if counts.min() < 0:
         raise ValueError(f"{op}: {name} must be counts of at least 0, got {counts.min()}")
-    return counts
+    return counts.astype(np.int64)
 
 
 def class_names(op: str, classes: Sequence[str] | None, count: int) -> tuple[str, ...]:

@@ -25,7 +25,9 @@ class _Average(Accumulator):
         total, count = self._read().tolist()
         return total / count if count else math.nan
 
-    def _add(self, values: Array, weight: float = 1.0) -> None:
+    def _add(self, values: Array | float, weight: float = 1.0) -> None:
+        if isinstance(values, int | float | np.number) and not isinstance(values, bool):
+            values = np.asarray(values, np.float64)
         ops.sum_and_count(values, weight=weight, add_to=self._total_beside(values))
 
 
@@ -38,8 +40,6 @@ class Mean(_Average):
 
     def update(self, value: Array | float, weight: float = 1.0) -> None:
         """value : an array of any shape, or a number. weight : what each of its elements counts, >= 0."""
-        if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-            value = np.asarray(value, np.float64)
         self._add(value, weight)
 
 
@@ -64,6 +64,9 @@ class MeanLoss(_Average):
 
     def update(self, prediction: Array, target: Array) -> None:
         """prediction, target : what the criterion takes, samples along the first axis of target."""
+        _arrays.require_arrays("MeanLoss", prediction=prediction, target=target)
+        if target.ndim == 0:
+            raise ValueError("MeanLoss: target must have an axis of samples, got shape ()")
         if len(target) == 0:
             return  # the mean of an empty batch is NaN
         with no_grad():
