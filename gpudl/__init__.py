@@ -1,12 +1,18 @@
 """gpudl: neural-network layers, losses, optimizers and training on plain NumPy and CuPy arrays."""
 
-from gpudl import data, init, metrics, models, nn, ops, optim, random
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from gpudl import init, nn, ops, optim, random
 from gpudl._backend import BackendError, current_backend, use_backend
 from gpudl._check_gradient import GradientError, check_gradient
 from gpudl._grad_mode import is_grad_enabled, no_grad
 from gpudl._memory import free_memory
 from gpudl._parallel import get_num_threads, set_num_threads
 from gpudl.random import manual_seed
+
+if TYPE_CHECKING:
+    from gpudl import data, metrics, models, train
 
 __version__ = "0.1.0"
 
@@ -29,5 +35,23 @@ __all__ = [
     "optim",
     "random",
     "set_num_threads",
+    "train",
     "use_backend",
 ]
+
+_ON_FIRST_USE = (
+    "data",
+    "metrics",
+    "models",
+    "train",
+)  # somebody who only wants the layers does not wait for them
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_FIRST_USE:
+        return importlib.import_module(f"gpudl.{name}")
+    raise AttributeError(f"module 'gpudl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

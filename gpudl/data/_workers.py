@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import multiprocessing
 import multiprocessing.connection
+import signal
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -136,7 +137,11 @@ class ProcessCrew:
 
 
 def _serve(pipe: Any, number: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None) -> None:
-    """A worker's life: batches until the pipe is closed at the other end."""
+    """A worker's life: batches until the pipe is closed at the other end.
+
+    Ctrl-C reaches the whole process group; it is the parent who decides what it means.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_num_threads(1)
     try:
         if init is not None:
@@ -148,7 +153,7 @@ def _serve(pipe: Any, number: int, fetch: Callable[..., Any], init: Callable[[in
         try:
             indices, epoch = pipe.recv()
             pipe.send((failure, None) if failure else _attempt(fetch, indices, epoch))
-        except (EOFError, OSError, KeyboardInterrupt):
+        except (EOFError, OSError):
             return
 
 
