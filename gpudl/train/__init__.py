@@ -1,0 +1,1 @@
+"""Training: what a run reports and draws."""
