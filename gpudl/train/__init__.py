@@ -13,12 +13,15 @@ from gpudl.train.callbacks import (
     TerminateOnNaN,
 )
 from gpudl.train.checkpoint import CheckpointError, load_checkpoint, load_newest_checkpoint, save_checkpoint
+from gpudl.train.fit_report import FitDiagnosis, diagnose
+from gpudl.train.plots import plot_confusion_matrix, plot_learning_curves
 from gpudl.train.trainer import Trainer
 
 __all__ = [
     "Callback",
     "CheckpointError",
     "EarlyStopping",
+    "FitDiagnosis",
     "FitReport",
     "History",
     "Interrupted",
@@ -28,7 +31,10 @@ __all__ = [
     "ProgressBar",
     "TerminateOnNaN",
     "Trainer",
+    "diagnose",
     "load_checkpoint",
     "load_newest_checkpoint",
+    "plot_confusion_matrix",
+    "plot_learning_curves",
     "save_checkpoint",
 ]
