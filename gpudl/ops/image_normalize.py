@@ -32,7 +32,10 @@ def image_normalize(x: Array, mean: Any, std: Any, *, dtype: Any = None, out: Ar
     """
     op = "image_normalize"
     executor = _images.require_images(op, x)
-    made = _result_dtype(op, dtype, x)
+    if dtype is None:
+        made = np.dtype(np.float32) if x.dtype == _images.UINT8 else x.dtype
+    else:
+        made = _arrays.float_dtype(op, dtype)
     wide = np.dtype(np.float64 if np.dtype(np.float64) in (x.dtype, made) else np.float32)
     means = _images.reals(op, "mean", mean, x.shape[1]).astype(wide)
     deviations = _images.reals(op, "std", std, x.shape[1])
@@ -48,15 +51,3 @@ def image_normalize(x: Array, mean: Any, std: Any, *, dtype: Any = None, out: Ar
             _arrays.dense(x), _images.table(means, x), _images.table(factors, x), y.array
         )
     return y.finish()
-
-
-def _result_dtype(op: str, dtype: Any, x: Array) -> np.dtype:
-    if dtype is None:
-        return np.dtype(np.float32) if x.dtype == _images.UINT8 else x.dtype
-    try:
-        made = np.dtype(dtype)
-    except TypeError:
-        made = None
-    if made not in _arrays.FLOAT_DTYPES:
-        raise TypeError(f"{op}: dtype must be float16, bfloat16, float32 or float64, got {dtype!r}")
-    return made
