@@ -52,6 +52,12 @@ from gpudl._numpy.global_avg_pool2d import global_avg_pool2d_backward, global_av
 from gpudl._numpy.group_norm import group_norm_backward, group_norm_forward
 from gpudl._numpy.hardswish import hardswish_backward, hardswish_forward
 from gpudl._numpy.huber_loss import huber_loss_backward, huber_loss_forward
+from gpudl._numpy.image_affine import image_affine
+from gpudl._numpy.image_color import image_color
+from gpudl._numpy.image_crop import image_crop
+from gpudl._numpy.image_erase import image_erase
+from gpudl._numpy.image_normalize import image_normalize
+from gpudl._numpy.image_resize import image_resize
 from gpudl._numpy.kl_div import kl_div_backward, kl_div_forward
 from gpudl._numpy.l1_loss import l1_loss_backward, l1_loss_forward
 from gpudl._numpy.layer_norm import layer_norm_backward, layer_norm_forward
@@ -129,6 +135,12 @@ __all__ = [
     "hardswish_forward",
     "huber_loss_backward",
     "huber_loss_forward",
+    "image_affine",
+    "image_color",
+    "image_crop",
+    "image_erase",
+    "image_normalize",
+    "image_resize",
     "kl_div_backward",
     "kl_div_forward",
     "l1_loss_backward",

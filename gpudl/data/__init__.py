@@ -1,6 +1,6 @@
-"""Data sets, and the order in which their samples come."""
+"""Data sets, the order in which their samples come, and transforms of batches."""
 
-from gpudl.data import readers
+from gpudl.data import readers, transforms
 from gpudl.data.collate import default_collate
 from gpudl.data.dataset import ArrayDataset, Dataset, Subset, random_split
 from gpudl.data.loader import DataLoader
@@ -21,4 +21,5 @@ __all__ = [
     "open_dataset",
     "random_split",
     "readers",
+    "transforms",
 ]

@@ -21,17 +21,17 @@ def seed_from(generator: Any) -> int:
     return _check_counter("seed", generator)
 
 
-def check_generator(what: str, generator: Any) -> None:
+def check_generator(what: str, generator: Any, name: str = "generator") -> None:
     """Refuse what `seed_from` would not take."""
     if generator is None or isinstance(generator, Generator):
         return
     if isinstance(generator, bool) or not isinstance(generator, int | np.integer):
         raise TypeError(
-            f"{what}: generator must be a seed (int), a gpudl.random.Generator or None, "
+            f"{what}: {name} must be a seed (int), a gpudl.random.Generator or None, "
             f"got {type(generator).__name__}"
         )
     if not 0 <= generator < 1 << 64:
-        raise ValueError(f"{what}: generator as a seed must be in [0, 2^64), got {generator}")
+        raise ValueError(f"{what}: {name} as a seed must be in [0, 2^64), got {generator}")
 
 
 def epoch_numbers(seed: int, epoch: int) -> np.random.Generator:

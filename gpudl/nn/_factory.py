@@ -8,8 +8,8 @@ import numpy as np
 
 from gpudl import _backend
 from gpudl._backend import Array
-from gpudl.nn.module import float_dtype
 from gpudl.nn.parameter import Parameter
+from gpudl.ops import _arrays
 
 
 def empty_parameter(
@@ -24,7 +24,7 @@ def empty_parameter(
 
 def full_buffer(layer: str, shape: tuple[int, ...], value: float, device: str | None, dtype: Any) -> Array:
     """An array filled with `value` on `device`, or on that of `use_backend` where it is None."""
-    array = np.full(shape, value, float_dtype(layer, dtype))
+    array = np.full(shape, value, _arrays.float_dtype(layer, dtype))
     return to_device(layer, array, device)
 
 

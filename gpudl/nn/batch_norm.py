@@ -9,7 +9,7 @@ import numpy as np
 from gpudl import ops
 from gpudl._backend import Array
 from gpudl.nn._factory import full_buffer, to_device
-from gpudl.nn.module import Module, float_dtype
+from gpudl.nn.module import Module
 from gpudl.nn.parameter import Parameter
 from gpudl.ops import _arrays
 
@@ -47,7 +47,7 @@ class _BatchNorm(Module):
         shape = (self.num_features,)
         self.weight = Parameter(full_buffer(name, shape, 1, device, dtype)) if affine else None
         self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if affine and bias else None
-        statistics = self.buffer_dtype(float_dtype(name, dtype))
+        statistics = self.buffer_dtype(_arrays.float_dtype(name, dtype))
         if track_running_stats:
             self.register_buffer("running_mean", full_buffer(name, shape, 0, device, statistics))
             self.register_buffer("running_var", full_buffer(name, shape, 1, device, statistics))

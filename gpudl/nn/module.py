@@ -190,7 +190,7 @@ class Module:
                 dtype = target
         if device is not None:
             _backend.check_backend_name("to: device", device)
-        wanted = None if dtype is None else float_dtype("to", dtype)
+        wanted = None if dtype is None else _arrays.float_dtype("to", dtype)
 
         def convert(array: Array, wanted: np.dtype | None) -> Array:
             if wanted is not None and array.dtype in _arrays.FLOAT_DTYPES and array.dtype != wanted:
@@ -276,16 +276,3 @@ class Module:
 
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def float_dtype(op: str, dtype: Any) -> np.dtype:
-    """`dtype` as one of the four supported floating dtypes; None means float32; "bfloat16" is understood."""
-    if dtype is None:
-        return np.dtype(np.float32)
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"{op}: dtype must be float16, bfloat16, float32 or float64, got {dtype!r}") from None
-    if found not in _arrays.FLOAT_DTYPES:
-        raise TypeError(f"{op}: dtype must be float16, bfloat16, float32 or float64, got {found}")
-    return found

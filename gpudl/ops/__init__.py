@@ -48,6 +48,12 @@ from gpudl.ops.global_avg_pool2d import global_avg_pool2d_backward, global_avg_p
 from gpudl.ops.group_norm import group_norm_backward, group_norm_forward
 from gpudl.ops.hardswish import hardswish_backward, hardswish_forward
 from gpudl.ops.huber_loss import huber_loss_backward, huber_loss_forward
+from gpudl.ops.image_affine import image_affine
+from gpudl.ops.image_color import image_color
+from gpudl.ops.image_crop import image_crop
+from gpudl.ops.image_erase import image_erase
+from gpudl.ops.image_normalize import image_normalize
+from gpudl.ops.image_resize import image_resize
 from gpudl.ops.kl_div import kl_div_backward, kl_div_forward
 from gpudl.ops.l1_loss import l1_loss_backward, l1_loss_forward
 from gpudl.ops.layer_norm import layer_norm_backward, layer_norm_forward
@@ -134,6 +140,12 @@ __all__ = [
     "hardswish_forward",
     "huber_loss_backward",
     "huber_loss_forward",
+    "image_affine",
+    "image_color",
+    "image_crop",
+    "image_erase",
+    "image_normalize",
+    "image_resize",
     "kl_div_backward",
     "kl_div_forward",
     "l1_loss_backward",

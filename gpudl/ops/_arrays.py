@@ -10,6 +10,7 @@ import math
 import operator
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -115,6 +116,19 @@ def one_of(op: str, name: str, value: object, allowed: Sequence[object]) -> None
     if value not in allowed:
         words = ", ".join(repr(item) for item in allowed)
         raise ValueError(f"{op}: {name} must be one of {words}, got {value!r}")
+
+
+def float_dtype(op: str, dtype: Any) -> np.dtype:
+    """`dtype` as one of the four supported floating dtypes; None means float32; "bfloat16" is understood."""
+    if dtype is None:
+        return np.dtype(np.float32)
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{op}: dtype must be {_FLOATS_IN_WORDS}, got {dtype!r}") from None
+    if found not in FLOAT_DTYPES:
+        raise TypeError(f"{op}: dtype must be {_FLOATS_IN_WORDS}, got {found}")
+    return found
 
 
 def normalized_axis(op: str, name: str, value: object, ndim: int) -> int:
