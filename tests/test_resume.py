@@ -54,7 +54,9 @@ def test_it_ends_alike_when_not_killed(tmp_path, whole):
     assert bits(load_checkpoint(tmp_path / "end")) == whole[0]
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3))], ids="seed={}".format)
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3))], ids="seed={}".format
+)
 def test_killed_at_random_moments(tmp_path, whole, seed):
     """SIGKILL from outside after a random time, again and again, until a run comes through."""
     moments = random.Random(seed)
@@ -71,7 +73,9 @@ def test_killed_at_random_moments(tmp_path, whole, seed):
 
 
 @pytest.mark.parametrize(
-    "first", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3, 4, 6, 7, 8, 13))], ids="first={}".format
+    "first",
+    [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3, 4, 6, 7, 8, 13))],
+    ids="first={}".format,
 )
 def test_killed_inside_the_write_of_a_checkpoint(tmp_path, whole, first):
     """The process dies at its n-th write, flush or rename, then after a number more each time."""

@@ -478,7 +478,7 @@ def spoil(*path, value=None):
         (spoil("model"), "state must have the keys"),
         (spoil("model", "0.weight"), "missing 0.weight"),
         (spoil("model", "0.weight", value=np.zeros((1, 2), np.float32)), "misshapen 0.weight"),
-        (spoil("model", "9.weight", value=np.zeros((1, 2), np.float32)), "unexpected 9.weight"),
+        (spoil("model", "10.weight", value=np.zeros((1, 2), np.float32)), "unexpected 10.weight"),
         (spoil("optimizer", value={"state": {}}), "param_groups"),
         (spoil("optimizer", "param_groups", value=[]), "groups must have"),
         (spoil("random", value={"seed": -1, "stream": 0}), "seed must be in"),

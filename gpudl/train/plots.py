@@ -153,7 +153,8 @@ def plot_confusion_matrix(
     class instead of counts.
 
     Colours are shares of the true class either way, so that rare classes can be read, on a scale of square roots, so
-    that an error of one percent can be seen. Cells have numbers for up to 30 classes. Raises ImportError without matplotlib, TypeError and ValueError for what does not fit.
+    that an error of one percent can be seen. Cells have numbers for up to 30 classes. Raises ImportError without
+    matplotlib, TypeError and ValueError for what does not fit.
     """
     op = "plot_confusion_matrix"
     counts = require_counts(op, "counts", counts)
