@@ -41,6 +41,7 @@ class Trainer:
     clip_grad_norm, clip_grad_value : bounds on the gradients of a step, see `optim.clip_grad_norm_`.
 
     epoch : epochs done. step : steps of the optimizer done. stop_reason : why the run was stopped early, or None.
+    diverged : whether it was stopped because its state is worth nothing any more.
     history : the History among the callbacks, or one of its own.
 
     `state_dict()` after any step holds all that the rest of the run depends on: model, optimizer, schedules, random
@@ -77,7 +78,7 @@ class Trainer:
         self.epochs = 0
         self.steps_per_epoch = 0
         self.stop_reason: str | None = None
-        self._diverged = False
+        self.diverged = False
         self._loader_state: dict[str, Any] | None = None  # after the last batch that was taken
         self._continues = False  # a state was loaded: `fit` goes on with it
         self._seconds = 0.0
@@ -128,7 +129,7 @@ class Trainer:
     def stop(self, reason: str, *, diverged: bool = False) -> None:
         """End the run after this step. diverged : its state is worth nothing, so that no checkpoint is written."""
         self.stop_reason = reason
-        self._diverged = diverged
+        self.diverged = diverged
 
     def running_loss(self) -> float:
         """The mean of the training loss over the epoch so far; waits for the device."""
@@ -160,13 +161,13 @@ class Trainer:
     def _run(self, train: Any, validation: Any, guard: InterruptGuard) -> None:
         before = self.model.input_requires_grad
         self.model.input_requires_grad = False
-        self._diverged = False
+        self.diverged = False
         try:
             self._call("on_fit_begin")
             while self.epoch < self.epochs and self.stop_reason is None:
                 self._clock = time.perf_counter()
                 self._train_epoch(train, guard)
-                if not self._diverged:
+                if not self.diverged:
                     self._end_epoch(validation, guard)
                     self._note_place(train)
                     self._checkpoint("epoch", guard)
@@ -195,7 +196,7 @@ class Trainer:
             if self.batch % self.accumulate == 0 or self.batch == count:
                 self._step()
                 self._checkpoint("step", guard)
-                if self._diverged:
+                if self.diverged:
                     return
         if self.batch != count:
             raise ValueError(f"Trainer.fit: train gave {self.batch} batches, but its length is {count}")
@@ -244,7 +245,7 @@ class Trainer:
 
     def _checkpoint(self, reason: str, guard: InterruptGuard) -> None:
         """Where the state is whole: callbacks may save it, and an interrupt that was noted takes effect."""
-        if self._diverged:
+        if self.diverged:
             return
         interrupted = guard.signum is not None
         self._call("on_checkpoint", "interrupt" if interrupted and reason == "step" else reason)

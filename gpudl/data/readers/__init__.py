@@ -28,7 +28,7 @@ def open_dataset(source: str | Path, image_size: int | tuple[int, int] | None = 
     """Images from "digits", an .npz file, or a folder of MNIST's files, CIFAR-10's, or images by class.
 
     image_size : see `image_folder`; the other formats have one size and refuse it.
-    Raises FileNotFoundError, or ValueError that says what was looked for.
+    Raises FileNotFoundError, or DataFormatError that says what was looked for.
     """
     path = Path(source)
     if str(source) != "digits" and not path.exists():
@@ -37,7 +37,7 @@ def open_dataset(source: str | Path, image_size: int | tuple[int, int] | None = 
     if folders and not is_idx_folder(path) and not is_cifar10_folder(path) and is_image_folder(path):
         return image_folder(path, image_size)
     if image_size is not None:
-        raise ValueError(
+        raise DataFormatError(
             f"open_dataset: image_size acts on folders of images only, got {image_size} for {source}"
         )
     if str(source) == "digits":
@@ -48,7 +48,7 @@ def open_dataset(source: str | Path, image_size: int | tuple[int, int] | None = 
         return idx_folder(path)
     if folders and is_cifar10_folder(path):
         return cifar10(path)
-    raise ValueError(
+    raise DataFormatError(
         f"{source}: expected an .npz file, or a folder with train-images-idx3-ubyte (MNIST), data_batch_1.bin "
         "(CIFAR-10) or a folder of images for each class"
     )

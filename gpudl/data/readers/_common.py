@@ -29,6 +29,11 @@ class ImageData:
     name: str
 
     @property
+    def image_dtype(self) -> str:
+        """The name of the images' dtype: "uint8", or a floating one."""
+        return self.train.arrays[0].dtype.name
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         channels, height, width = self.train.arrays[0].shape[1:]

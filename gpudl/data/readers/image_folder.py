@@ -10,6 +10,7 @@ import numpy as np
 from gpudl.data.readers._common import DataFormatError, ImageData, checked
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = None) -> ImageData:
@@ -33,6 +34,19 @@ def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = No
         pixels = pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)
         parts[part] = (pixels, np.array([label for _, label in found], np.int64))
     return checked(path.name, path, parts, classes)
+
+
+def read_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """One image file as uint8 of `image_shape`: (C, H, W) with C of 1 (grey), 3 (RGB) or 4 (RGBA), resized (bilinear).
+
+    Raises DataFormatError that names the file, ValueError for another C, and ImportError where Pillow is missing.
+    """
+    channels, height, width = image_shape
+    if channels not in _MODES:
+        raise ValueError(f"read_image: image_shape must have 1, 3 or 4 channels, got {image_shape}")
+    image = _pillow()
+    pixels = _pixels(image, Path(path), (width, height), _MODES[channels])
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
 def is_image_folder(path: Path) -> bool:

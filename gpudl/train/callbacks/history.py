@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 class History(Callback):
     """Rows of the epochs; a trainer always has one, as `trainer.history`.
 
-    folder : where history.csv and history.json are written anew after every epoch; None for memory only.
+    folder : where history.csv and history.json are written anew after every epoch; None for memory only. Where that
+        fails (a full disk) is a warning: the next epoch tries again.
     `history["val_loss"]` is a column; `history.rows` are dicts.
     """
 
@@ -42,9 +44,13 @@ class History(Callback):
 
     def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
         self.rows.append(dict(row))
-        if self.folder is not None:
+        if self.folder is None:
+            return
+        try:
             write_file(self.folder / "history.csv", self.to_csv().encode())
             write_file(self.folder / "history.json", self.to_json().encode())
+        except OSError as error:
+            warnings.warn(f"{self.folder}: history not written: {error}", stacklevel=2)
 
     def to_csv(self) -> str:
         """A header and a line for each epoch; numbers as Python prints them, so that they read back the same."""

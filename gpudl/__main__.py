@@ -1,0 +1,7 @@
+"""`python -m gpudl`: the command line."""
+
+import sys
+
+from gpudl.cli import main
+
+sys.exit(main())

@@ -1,0 +1,76 @@
+"""`gpudl evaluate`: accuracy, a table by class, the confusion matrix."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gpudl import data, metrics, train
+from gpudl.cli import parts as build
+from gpudl.cli import run_folder as folder
+from gpudl.cli.config import ConfigError
+from gpudl.cli.train import count_confusion
+
+DESCRIPTION = """Say how well the model of a run does on images that it was not trained on: on the test part of the
+run's data, or on DATA (its test part where it has one, else all of it)."""
+
+_LARGEST_TABLE = 20  # classes whose confusion matrix fits on a terminal
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder that gpudl train has made")
+    parser.add_argument(
+        "data", nargs="?", metavar="DATA", help="as for gpudl train; default: the run's own data"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="also write evaluation.json and confusion_matrix.png there",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    trained = folder.load_model(arguments.run)
+    dataset, words = _data(arguments, trained)
+    counts = count_confusion(trained, dataset)
+    report = metrics.classification_report(counts, trained.classes)
+    print(f"accuracy {report.accuracy:.2%} of {words}\n\n{report}")
+    if len(trained.classes) <= _LARGEST_TABLE:
+        print(
+            f"\nconfusion matrix, rows true and columns predicted\n{_table(counts.tolist(), trained.classes)}"
+        )
+    if arguments.output is not None:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        folder.write_json(
+            arguments.output / "evaluation.json", {**report.to_dict(), "confusion": counts.tolist()}
+        )
+        train.plot_confusion_matrix(counts, trained.classes, arguments.output / folder.CONFUSION)
+    return 0
+
+
+def _data(arguments: argparse.Namespace, trained: folder.TrainedModel) -> tuple[data.ArrayDataset, str]:
+    config = folder.load_config(arguments.run)
+    if arguments.data is None:
+        parts = build.split(data.open_dataset(config.data, config.image_size), config.validation, config.seed)
+        source, dataset = parts.source, parts.test
+    else:
+        source = data.open_dataset(arguments.data, config.image_size)
+        dataset = source.train if source.test is None else source.test
+    own, other = (f"{x.image_dtype} of shape {x.image_shape}" for x in (trained, source))
+    if own != other:
+        raise ConfigError(f"{source.name}: images must be as those of the run, {own}, got {other}")
+    if len(source.classes) > len(trained.classes):
+        raise ConfigError(
+            f"{source.name}: the run knows {len(trained.classes)} classes, got {len(source.classes)}"
+        )
+    part = "images" if dataset is source.train else "images of the test part"
+    return dataset, f"{len(dataset)} {part} of {source.name}"
+
+
+def _table(counts: list[list[int]], classes: tuple[str, ...]) -> str:
+    cells = [["", *classes], *([name, *map(str, row)] for name, row in zip(classes, counts, strict=True))]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in cells
+    )

@@ -1,0 +1,127 @@
+"""What a run leaves in its folder, and reading it back."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import gpudl
+from gpudl import nn
+from gpudl.cli.config import ConfigError, RunConfig, read_config
+from gpudl.cli.parts import make_model
+from gpudl.data import transforms
+from gpudl.train import CheckpointError, load_checkpoint, save_checkpoint
+from gpudl.train.checkpoint import write_file
+
+CONFIG, ENVIRONMENT, TEST = "config.toml", "environment.json", "test.json"
+CHECKPOINTS, MODEL = "checkpoints", "model"
+CURVES, CONFUSION = "learning_curves.png", "confusion_matrix.png"
+_PACKAGES = (
+    "numpy", "ml_dtypes", "safetensors", "threadpoolctl",
+    "rich", "matplotlib", "scikit-learn", "Pillow", "tomlkit", "cupy",
+)  # fmt: skip
+
+
+class TrainedModel:
+    """A model with all that is needed to use it: classes, image shape, normalisation."""
+
+    def __init__(
+        self, name: str, model: nn.Module, classes: tuple[str, ...], image_shape: tuple[int, int, int],
+        image_dtype: str, standardize: transforms.Standardize,
+    ):  # fmt: skip
+        self.name = name
+        self.model = model
+        self.classes = classes
+        self.image_shape = image_shape
+        self.image_dtype = image_dtype
+        self.standardize = standardize
+
+    def save(self, run: Path) -> None:
+        state = {
+            "name": self.name, "classes": list(self.classes), "image_shape": list(self.image_shape),
+            "image_dtype": self.image_dtype,
+            "standardize": self.standardize.state_dict(), "model": self.model.state_dict(),
+        }  # fmt: skip
+        save_checkpoint(run / MODEL, state)
+
+
+def load_model(run: Path) -> TrainedModel:
+    """The model of a finished run. Raises CheckpointError for a folder that has none, or one that does not fit."""
+    if not run.is_dir():
+        raise FileNotFoundError(f"{run}: no such folder")
+    if not (run / MODEL).is_dir():
+        if (run / CONFIG).exists():
+            raise CheckpointError(f"{run}: the run has not ended; go on with: gpudl train --resume {run}")
+        raise CheckpointError(f"{run}: no run of gpudl train")
+    state = load_checkpoint(run / MODEL)
+    try:
+        classes, shape = tuple(map(str, state["classes"])), tuple(map(int, state["image_shape"]))
+        if len(shape) != 3 or min(shape) < 1 or not classes:
+            raise ValueError(f"image_shape {shape} and {len(classes)} classes")
+        model = make_model(state["name"], len(classes), shape)
+        model.load_state_dict(state["model"])
+        standardize = transforms.Standardize(dtype=np.float32)
+        standardize.load_state_dict(state["standardize"])
+        image_dtype = str(state["image_dtype"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{run / MODEL}: not a model of gpudl train: {error}") from error
+    return TrainedModel(state["name"], model, classes, shape, image_dtype, standardize)
+
+
+def load_config(run: Path) -> RunConfig:
+    """The configuration of a run. Raises ConfigError and FileNotFoundError."""
+    if not (run / CONFIG).exists():
+        raise FileNotFoundError(f"{run}: no run of gpudl train ({CONFIG} is missing)")
+    return make_config(read_config(run / CONFIG), str(run / CONFIG))
+
+
+def make_config(options: dict[str, Any], source: str) -> RunConfig:
+    try:
+        return RunConfig(**options)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_file(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def environment() -> dict[str, Any]:
+    """What a reader needs to repeat or judge a run."""
+    return {
+        "gpudl": gpudl.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": gpudl.get_num_threads(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name)) is not None},
+        "blas": _blas(),
+        "command": sys.argv,
+    }
+
+
+def processor_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return found[0] if found else platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _blas() -> str:
+    information = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{information.get('name', 'unknown')} {information.get('version', '')}".strip()
