@@ -356,7 +356,7 @@ EYE = np.eye(2, dtype=int)
     ("report shape", lambda: metrics.classification_report(EYE[:1]), ValueError, "confusion must have shape (C, C), C >= 1, got (1, 2)"),
     ("report negative", lambda: metrics.classification_report(-EYE), ValueError, "confusion must be counts of at least 0, got -1"),
     ("report names", lambda: metrics.classification_report(EYE, ["a"]), ValueError, "classes must be 2 names, one for each class, got 1"),
-    ("report str", lambda: metrics.classification_report(EYE, "ab"), TypeError, "classes must be a sequence of str, got 'ab'"),
+    ("report str", lambda: metrics.classification_report(EYE, "ab"), TypeError, "classes must be a list or tuple of str, got 'ab'"),
     ("report same", lambda: metrics.classification_report(EYE, ["a", "a"]), ValueError, "classes must be different names, got ['a', 'a']"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):
