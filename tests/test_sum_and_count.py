@@ -80,7 +80,7 @@ def test_thread_count_does_not_change_bits():
     assert len(results) == 1
 
 
-X = np.ones((2, 3), np.float32)
+X, PAIR = np.ones((2, 3), np.float32), np.ones(2)
 
 
 @bad_calls(
@@ -91,6 +91,7 @@ X = np.ones((2, 3), np.float32)
     ("weight type", lambda: ops.sum_and_count(X, weight=True), TypeError, "weight must be a number, got bool"),
     ("add_to dtype", lambda: ops.sum_and_count(X, add_to=np.zeros(2, int)), TypeError, "add_to must be float64, got int64"),
     ("add_to shape", lambda: ops.sum_and_count(X, add_to=np.zeros(3)), ValueError, "add_to must have shape (2,)"),
+    ("add_to values", lambda: ops.sum_and_count(PAIR, add_to=PAIR), ValueError, "add_to must not share memory with values"),
     ("add_to strided", lambda: ops.sum_and_count(X, add_to=np.zeros(4)[::2]), ValueError, "add_to must be contiguous"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):

@@ -141,6 +141,7 @@ FROZEN.flags.writeable = False
     ("add_to dtype", lambda: ops.top_k_correct(X, T, k=1, add_to=np.zeros(2)), TypeError, "add_to must be int64, got float64"),
     ("add_to shape", lambda: ops.top_k_correct(X, T, k=1, add_to=np.zeros(1, int)), ValueError, "add_to must have shape (2,)"),
     ("add_to read-only", lambda: ops.top_k_correct(X, T, k=1, add_to=FROZEN), ValueError, "add_to must be writeable"),
+    ("add_to target", lambda: ops.top_k_correct(X, T, k=1, add_to=T), ValueError, "add_to must not share memory with target"),
     ("add_to strided", lambda: ops.top_k_correct(X, T, k=1, add_to=np.zeros(4, int)[::2]), ValueError, "add_to must be contiguous"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):

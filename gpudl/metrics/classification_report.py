@@ -113,8 +113,8 @@ def class_names(op: str, classes: Sequence[str] | None, count: int) -> tuple[str
     """`count` different names; the numbers from 0 where classes is None."""
     if classes is None:
         return tuple(str(i) for i in range(count))
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-        raise TypeError(f"{op}: classes must be a sequence of str, got {classes!r}")
+    if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
+        raise TypeError(f"{op}: classes must be a list or tuple of str, got {classes!r}")
     if len(classes) != count:
         raise ValueError(f"{op}: classes must be {count} names, one for each class, got {len(classes)}")
     if len(set(classes)) != count:

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
+from gpudl import _backend
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _class_losses, _segments
 
@@ -53,4 +54,7 @@ def counter(
     _segments.require_writeable(op, add_to=add_to)
     if _arrays.contiguous(add_to) is not add_to:
         raise ValueError(f"{op}: add_to must be contiguous and aligned, got strides {add_to.strides}")
+    for name, array in inputs.items():
+        if _backend.array_module(add_to).may_share_memory(add_to, array):
+            raise ValueError(f"{op}: add_to must not share memory with {name}")
     return add_to

@@ -221,14 +221,11 @@ def _overfitting(
         )
     if not reasons:
         return None
-    suggestions = (
-        "augment the training images",
-        "raise weight decay",
-        "add dropout",
-        f"stop early; the validation loss was lowest in epoch {val_loss.lowest_epoch}",
-        "take a smaller model, or more data",
-    )
-    return FitDiagnosis("overfitting", f"Overfitting: {'; '.join(reasons)}.", suggestions, numbers)
+    suggestions = ["augment the training images", "raise weight decay", "add dropout"]
+    if val_loss.lowest < val_loss.last:
+        suggestions.append(f"stop early; the validation loss was lowest in epoch {val_loss.lowest_epoch}")
+    suggestions.append("take a smaller model, or more data")
+    return FitDiagnosis("overfitting", f"Overfitting: {'; '.join(reasons)}.", tuple(suggestions), numbers)
 
 
 def _rises(val_loss: _Curve, train_loss: _Curve) -> bool:

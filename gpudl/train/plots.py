@@ -33,31 +33,30 @@ def plot_learning_curves(history_rows: Sequence[Mapping[str, Any]], path: str | 
     "loss" or "error", else the highest. Raises ImportError without matplotlib, TypeError and ValueError for rows of
     another form.
     """
-    epochs, columns = _columns(history_rows)
-    metrics = _metrics(columns)
+    _save(_learning_curves(history_rows), path)
+
+
+def _learning_curves(rows: Sequence[Mapping[str, Any]]) -> Any:
+    epochs, columns = _columns(rows)
+    metrics, rates = _metrics(columns), columns.get("lr")
     matplotlib = _matplotlib("plot_learning_curves")
-    rates = columns.get("lr")
-    count = len(metrics)
-    figure = matplotlib.figure.Figure(
-        figsize=(1.2 + 4.4 * count, 3.6 + (1.2 if rates is not None else 0)), layout="constrained"
-    )
-    grid = figure.add_gridspec(2, count, height_ratios=(3.6, 1.1)) if rates is not None else None
+    heights = (3.6,) if rates is None else (3.6, 1.2)  # inches
+    figure = matplotlib.figure.Figure(figsize=(1.2 + 4.4 * len(metrics), sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(len(heights), len(metrics), height_ratios=heights)
     for i, metric in enumerate(metrics):
-        axes = figure.add_subplot(1, count, i + 1) if grid is None else figure.add_subplot(grid[0, i])
+        axes = figure.add_subplot(grid[0, i])
         _draw_metric(axes, metric, epochs, columns)
         _epoch_axis(axes, epochs, matplotlib)
-        if grid is None:
-            axes.set_xlabel("epoch")
-    if grid is not None:
-        axes = figure.add_subplot(grid[1, :])
+    if rates is not None:
+        axes = figure.add_subplot(grid[1, :], ylabel="learning rate")
         axes.plot(epochs, rates, color="#555555", linewidth=1.5, marker=_marker(rates), markersize=4)
-        axes.set_ylabel("learning rate")
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-        _epoch_axis(axes, epochs, matplotlib)
-        axes.set_xlabel("epoch")
         highest = 0 if np.isnan(rates).all() else float(np.nanmax(rates))
         axes.set_ylim(0, 1.1 * highest or 1)
-    _save(figure, path)
+        _epoch_axis(axes, epochs, matplotlib)
+    for axes in figure.axes[-1:] if rates is not None else figure.axes:
+        axes.set_xlabel("epoch")
+    return figure
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -161,38 +160,47 @@ def plot_confusion_matrix(
     names = class_names(op, classes, len(counts))
     if not isinstance(normalize, bool):
         raise TypeError(f"{op}: normalize must be a bool, got {type(normalize).__name__}")
-    matplotlib = _matplotlib(op)
-    C = len(counts)
+    _save(_confusion_matrix(counts, names, normalize), path)
+
+
+def _confusion_matrix(counts: np.ndarray, names: tuple[str, ...], normalize: bool) -> Any:
+    matplotlib = _matplotlib("plot_confusion_matrix")
+    C, total, right = len(counts), int(counts.sum()), int(np.trace(counts))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    cell = min(0.62, max(0.13, 12.5 / C))  # inches
-    side = max(2.6, C * cell)
+    side = max(2.6, C * min(0.62, max(0.13, 12.5 / C)))  # inches
     figure = matplotlib.figure.Figure(figsize=(side + 2.2, side + 1.2), layout="constrained")
     axes = figure.add_subplot(xlabel="predicted class", ylabel="true class")
-    image = axes.imshow(
-        shares, cmap="Blues", norm=matplotlib.colors.PowerNorm(0.5, 0, 1), interpolation="nearest"
+    scale = matplotlib.colors.PowerNorm(0.5, 0, 1)
+    edges = np.arange(C + 1) - 0.5
+    line = 0.8 if C <= _MOST_NUMBERED else 0.3
+    image = axes.pcolormesh(
+        edges, edges, shares, cmap="Blues", norm=scale, edgecolors="white", linewidth=line
     )
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
     bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=30, pad=0.02, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
     bar.ax.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
     bar.ax.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
-    size = min(10.0, max(5.0, side / C * 40))
-    turned = C * max(len(name) for name in names) * size * 0.6 > side * 72
-    axes.set_xticks(range(C), names, fontsize=size, rotation=90 if turned else 0)
-    axes.set_yticks(range(C), names, fontsize=size)
-    axes.tick_params(length=0)
-    axes.set_xticks(np.arange(C + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(C + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=0.8 if C <= _MOST_NUMBERED else 0.3)
-    axes.tick_params(which="minor", length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    total = int(counts.sum())
     if total:
-        axes.set_title(f"{np.trace(counts) / total:.2%} of {total} samples right", fontsize=10)
+        axes.set_title(f"{right} of {total} samples right ({right / total:.2%})", fontsize=10)
+    _name_classes(axes, names, side)
     if C <= _MOST_NUMBERED:
         _write_numbers(axes, counts, shares, normalize, side / C)
-    _save(figure, path)
+    return figure
+
+
+def _name_classes(axes: Any, names: tuple[str, ...], side: float) -> None:
+    """Names along both axes, upright where they would run into each other."""
+    C = len(names)
+    size = min(10.0, max(5.0, side / C * 40))
+    turned = C * max(len(name) for name in names) * size * 0.6 > side * 72
+    # a name may hold dollar signs, which are no formulas
+    axes.set_xticks(range(C), names, fontsize=size, parse_math=False, rotation=90 if turned else 0)
+    axes.set_yticks(range(C), names, fontsize=size, parse_math=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
 
 
 def _write_numbers(axes: Any, counts: np.ndarray, shares: np.ndarray, normalize: bool, cell: float) -> None:
@@ -206,7 +214,7 @@ def _write_numbers(axes: Any, counts: np.ndarray, shares: np.ndarray, normalize:
     for t, row in enumerate(texts):
         for p, text in enumerate(row):
             color = "white" if shares[t, p] > 0.25 else "#222222"
-            axes.text(p, t, text, ha="center", va="center", fontsize=size, color=color)
+            axes.text(p, t, text, ha="center", va="center", fontsize=size, color=color, in_layout=False)
 
 
 def _cell_text(count: int, share: float, normalize: bool) -> str:
