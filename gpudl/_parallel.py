@@ -299,11 +299,14 @@ def ranges(total: int, length: int) -> list[tuple[int, int]]:
     return [(start, min(total, start + length)) for start in range(0, total, length)]
 
 
-def equal_ranges(total: int, longest: int, multiple: int = 1) -> list[tuple[int, int]]:
-    """[0, total) in one piece, or in an even number of equal ones of at most about `longest`, so that two threads
-    end together. Pieces start at multiples of `multiple`.
+def equal_ranges(
+    total: int, longest: int, *, alone: int | None = None, multiple: int = 1
+) -> list[tuple[int, int]]:
+    """[0, total) in an even number of equal pieces of at most about `longest`, so that two threads end together.
+
+    One piece up to `alone` (by default `longest`). Pieces start at multiples of `multiple`.
     """
-    if total <= longest:
+    if total <= (longest if alone is None else alone):
         return [(0, total)] if total else []
     count = 2 * -(-total // (2 * longest))
     length = -(-total // (count * multiple)) * multiple

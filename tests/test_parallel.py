@@ -204,15 +204,16 @@ def test_ranges_tile_the_whole(total, length):
 
 @given(total=st.integers(0, 1000), longest=st.integers(1, 300), multiple=st.integers(1, 20))
 def test_equal_ranges_tile_the_whole(total, longest, multiple):
-    pieces = _parallel.equal_ranges(total, longest, multiple)
+    pieces = _parallel.equal_ranges(total, longest, multiple=multiple)
     assert [i for start, stop in pieces for i in range(start, stop)] == list(range(total))
     assert all(start % multiple == 0 and stop - start < longest + multiple for start, stop in pieces)
 
 
 def test_equal_ranges_are_an_even_number():
     assert _parallel.equal_ranges(10, 10) == [(0, 10)]
+    assert _parallel.equal_ranges(10, 10, alone=9) == [(0, 5), (5, 10)]
     assert _parallel.equal_ranges(11, 10) == [(0, 6), (6, 11)]
-    assert _parallel.equal_ranges(30, 10, 2) == [(0, 8), (8, 16), (16, 24), (24, 30)]
+    assert _parallel.equal_ranges(30, 10, multiple=2) == [(0, 8), (8, 16), (16, 24), (24, 30)]
 
 
 def test_scratch_is_reused_and_grows():
