@@ -47,24 +47,31 @@ def keep(x: np.ndarray, kept: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 def sigmoid(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), 0 and 1 at the ends; out may be x."""
-    np.negative(x, out=out)
-    np.exp(out, out=out)
-    out += 1
-    return np.reciprocal(out, out=out)
+    divisor = buffer("divisor", x)
+    np.negative(x, out=divisor)
+    np.exp(divisor, out=divisor)
+    divisor += 1
+    return np.reciprocal(divisor, out=out)
+
+
+def log1p(u: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """log(1 + u) for u in [-1, 1], to a few units in the last place however small it is.
+
+    With w = 1 + u as rounded it is log(w) plus what the rounding left out, u - (w - 1), which is exact.
+    numpy.log1p has no vector code below AVX-512 and took four times as long.
+    """
+    rounded = buffer("rounded", u)
+    np.add(u, 1, out=rounded)
+    np.log(rounded, out=out)
+    rounded -= 1
+    np.subtract(u, rounded, out=rounded)
+    return np.add(out, rounded, out=out)
 
 
 def log1p_exp_of_minus_abs(x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """log(1 + exp(-|x|)), to a few units in the last place however small it is.
-
-    With u = exp(-|x|) and w = 1 + u as rounded, log(1 + u) is log(w) plus what the rounding left out, u - (w - 1),
-    which is exact. numpy.log1p has no vector code below AVX-512 and took four times as long.
-    """
-    rounded, rest = buffer("rounded", x), buffer("rest", x)
-    np.abs(x, out=out)
-    np.negative(out, out=out)
-    np.exp(out, out=out)
-    np.add(out, 1, out=rounded)
-    np.subtract(rounded, 1, out=rest)
-    np.subtract(out, rest, out=rest)
-    np.log(rounded, out=out)
-    return np.add(out, rest, out=out)
+    """log(1 + exp(-|x|))."""
+    u = buffer("exp", x)
+    np.abs(x, out=u)
+    np.negative(u, out=u)
+    np.exp(u, out=u)
+    return log1p(u, out)
