@@ -7,6 +7,8 @@ BLAS runs on one thread inside a region; `matmul` is a product cut into such blo
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import queue
 import threading
@@ -17,6 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 _region = threading.Lock()
 _local = threading.local()
+_nothing = contextlib.nullcontext()
 
 
 def _cores() -> list[int]:
@@ -37,6 +40,17 @@ def _threads_from_environment() -> int:
     return int(text)
 
 
+def _find_own_core() -> Callable[[], int]:
+    """A function that gives the place in `_cores()` of the core the caller runs on, -1 where that is unknown."""
+    try:
+        number = ctypes.PyDLL(None).sched_getcpu
+    except (AttributeError, OSError, TypeError):  # not Linux
+        return lambda: -1
+    places = {core: i for i, core in enumerate(_cores())}
+    return lambda: places.get(number(), -1)
+
+
+_own_core = _find_own_core()
 _num_threads = _threads_from_environment()
 _blas = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
 
@@ -65,7 +79,7 @@ class _SingleThreadedBlas:
     """BLAS on one thread while anybody is inside: the first in sets it, the last out restores it.
 
     OpenBLAS cuts a product differently for every thread count, and its edge tiles round differently, so its
-    own threads would make bits depend on their number. A switch costs about 1 us per library.
+    own threads would make bits depend on their number. Entering and leaving took 5 us.
     """
 
     def __init__(self) -> None:
@@ -78,52 +92,105 @@ class _SingleThreadedBlas:
             self._inside += 1
             if self._inside == 1:
                 self._before = [library.get_num_threads() for library in _blas]
-                for library in _blas:
-                    library.set_num_threads(1)
+                _set_blas_threads([1] * len(_blas))
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                for library, count in zip(_blas, self._before, strict=True):
-                    library.set_num_threads(count)
+                _set_blas_threads(self._before)
+
+
+def _set_blas_threads(counts: list[int]) -> None:
+    """threadpoolctl 3.8 lets only the first Python thread that ever asked set a count, until that is cleared."""
+    for library, count in zip(_blas, counts, strict=True):
+        clear = getattr(library, "clear_controlling_thread", None)
+        if clear is not None:
+            clear(force=True)
+        library.set_num_threads(count)
 
 
 _single_threaded_blas = _SingleThreadedBlas()
 
 
-class _Crew:
-    """Worker threads, started at the first region, one to a core where there is one for each.
+class _Region:
+    """The blocks of one call of `run`, taken by the caller and by the helpers that wake in time."""
 
-    The caller's thread waits instead of working: a thread that it wakes starts on the caller's own core and
-    is moved off it only milliseconds later, so the two would take turns.
+    def __init__(self, block: Callable[[int], None], count: int):
+        self._block: Callable[[int], None] | None = block
+        self._count = count
+        self._numbers = iter(range(count))  # next() on it is atomic, and so are the appends
+        self._joined: list[None] = []
+        self._helped: list[None] = []
+        self._left: list[BaseException | None] = []
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def help(self) -> None:
+        """Take blocks on a thread of the crew. One that wakes when none is left touches nothing of the caller's."""
+        self._joined.append(None)
+        failure = None
+        try:
+            for i in self._numbers:
+                self._block(i)
+                self._helped.append(None)
+        except BaseException as error:  # raised by the caller
+            failure = error
+            self._cancel()
+        self._left.append(failure)
+        self._wake.put(None)
+
+    def finish(self) -> None:
+        """Take blocks on the caller's thread, then wait for those that helpers took.
+
+        Raises the first exception any thread had. An interrupt waits too, as the helpers write to the caller's
+        arrays; it may swallow an item of the queue, so the items are not counted.
+        """
+        failure: BaseException | None = None
+        done = 0
+        while True:
+            try:
+                if failure is None:
+                    for i in self._numbers:
+                        self._block(i)
+                        done += 1
+                else:
+                    self._cancel()
+                while len(self._left) < len(self._joined) and (
+                    failure is not None or done + len(self._helped) < self._count
+                ):
+                    self._wake.get()
+                break
+            except BaseException as error:
+                failure = failure or error
+        self._block = None  # holds the caller's arrays
+        for error in (failure, *self._left):
+            if error is not None:
+                raise error
+
+    def _cancel(self) -> None:
+        for _ in self._numbers:
+            continue
+
+
+class _Crew:
+    """Threads that help a caller, one pinned to each core where there is one for each.
+
+    The caller works as well, from the first moment on: a helper wakes 20 to 40 us later, which is longer than many
+    an operator. The helper of the caller's own core is left asleep, as the two would take turns there.
     """
 
     def __init__(self) -> None:
         self._tasks: list[queue.SimpleQueue[Callable[[], None] | None]] = []
 
-    def run(self, work: Callable[[], None], workers: int) -> None:
-        """Call work() on `workers` threads and wait for all; raises the first exception any of them had."""
-        while len(self._tasks) < workers:
+    def call(self, help: Callable[[], None], helpers: int) -> None:
+        """Wake `helpers` threads (fewer than `get_num_threads()`) to call help()."""
+        while len(self._tasks) < _num_threads:
             self._hire()
-        finished: list[BaseException | None] = []
-        wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-        def task() -> None:
-            try:
-                work()
-            except BaseException as error:  # raised by the caller
-                finished.append(error)
-            else:
-                finished.append(None)
-            wake.put(None)
-
-        for tasks in self._tasks[:workers]:
-            tasks.put(task)
-        interrupt = _wait(wake, lambda: len(finished) == workers)
-        for failure in (interrupt, *finished):
-            if failure is not None:
-                raise failure
+        own = _own_core() if helpers else -1
+        for core, tasks in enumerate(self._tasks):
+            if helpers and core != own:
+                tasks.put(help)
+                helpers -= 1
 
     def dismiss(self) -> None:
         """End the threads."""
@@ -139,28 +206,12 @@ class _Crew:
         threading.Thread(target=_serve, args=(tasks, core), name=f"gpudl-{index}", daemon=True).start()
 
 
-def _wait(wake: queue.SimpleQueue[None], done: Callable[[], bool]) -> KeyboardInterrupt | None:
-    """Block until done(), which is asked after every item of `wake`; returns an interrupt that came meanwhile.
-
-    The threads still write to the caller's arrays, so an interrupt has to wait. It may swallow an item, so the
-    items are not counted.
-    """
-    interrupt = None
-    while True:
-        try:
-            while not done():
-                wake.get()
-            return interrupt
-        except KeyboardInterrupt as error:
-            interrupt = error
-
-
 def _serve(tasks: queue.SimpleQueue[Callable[[], None] | None], core: int | None) -> None:
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(threading.get_native_id(), {core})
     while (task := tasks.get()) is not None:
         task()
-        del task  # holds the caller's arrays
+        del task
 
 
 _crew = _Crew()
@@ -178,29 +229,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads_after_fork)
 
 
-def run(block: Callable[[int], None], count: int) -> None:
+def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
     """Call block(i) for every i < count, on as many threads as are free.
 
-    `block` must write only what no other block writes. An exception in a block is raised here after all
-    threads have stopped. A region inside a region, or beside one in another thread, runs on its own thread.
+    `block` must write only what no other block writes. After an exception in a block no further one starts, and
+    it is raised here when all threads have stopped. A region inside a region, or beside one in another thread,
+    runs on its own thread. blas=False promises that no block calls BLAS, and saves its switch.
     """
     if count == 0:
         return
-    workers = min(_num_threads, count)
-    alone = workers == 1 or not _region.acquire(blocking=False)
-    with _single_threaded_blas:
-        if alone:
+    with _single_threaded_blas if blas else _nothing:
+        if count == 1 or _num_threads == 1 or not _region.acquire(blocking=False):
             for i in range(count):
                 block(i)
             return
-        blocks = iter(range(count))  # next() on it is atomic
-
-        def work() -> None:
-            for i in blocks:
-                block(i)
-
         try:
-            _crew.run(work, workers)
+            region = _Region(block, count)
+            _crew.call(region.help, min(_num_threads, count) - 1)
+            region.finish()
         finally:
             _region.release()
 
@@ -251,3 +297,17 @@ def scratch(key: str, shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndar
 def ranges(total: int, length: int) -> list[tuple[int, int]]:
     """[0, total) cut into pieces of `length`; the last may be shorter."""
     return [(start, min(total, start + length)) for start in range(0, total, length)]
+
+
+def equal_ranges(
+    total: int, longest: int, *, alone: int | None = None, multiple: int = 1
+) -> list[tuple[int, int]]:
+    """[0, total) in an even number of equal pieces of at most about `longest`, so that two threads end together.
+
+    One piece up to `alone` (by default `longest`). Pieces start at multiples of `multiple`.
+    """
+    if total <= (longest if alone is None else alone):
+        return [(0, total)] if total else []
+    count = 2 * -(-total // (2 * longest))
+    length = -(-total // (count * multiple)) * multiple
+    return ranges(total, length)

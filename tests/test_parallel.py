@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -47,18 +48,51 @@ def test_an_exception_reaches_the_caller_and_leaves_the_pool_usable(threads):
 def test_an_interrupt_waits_until_no_thread_writes_any_more():
     before = gpudl.get_num_threads()
     gpudl.set_num_threads(2)
-    ended = []
+    started, ended = [], []
+    other_works = threading.Event()
 
     def block(i):
-        if i == 0:
+        started.append(i)
+        if threading.current_thread() is threading.main_thread():
+            assert other_works.wait(10)
             os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        other_works.set()
         time.sleep(0.05)
         ended.append(i)
 
     with pytest.raises(KeyboardInterrupt):
-        _parallel.run(block, 4)
-    assert sorted(ended) == [0, 1, 2, 3]
+        _parallel.run(block, 1000)
+    assert (
+        len(started) == len(ended) + 1
+    )  # the caller's block ended with the interrupt, the other's by itself
+    assert 2 <= len(started) < 1000
+    test_every_block_runs_once(2, 20)
     gpudl.set_num_threads(before)
+
+
+def test_no_block_starts_after_an_exception(threads):
+    started = []
+
+    def block(i):
+        started.append(i)
+        raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"):
+        _parallel.run(block, 1000)
+    assert 1 <= len(started) <= threads
+
+
+def test_the_arrays_of_a_region_are_free_when_it_returns(threads):
+    class Array:
+        pass
+
+    held = Array()
+    gone = threading.Event()
+    weakref.finalize(held, gone.set)
+    _parallel.run(lambda i, held=held: time.sleep(0), 20)
+    del held
+    assert gone.wait(10)
 
 
 def test_a_region_inside_a_region(threads):
@@ -101,6 +135,25 @@ def test_blas_has_its_threads_back_after_a_region():
     _parallel.run(lambda i: inside.extend(lib.get_num_threads() for lib in _parallel._blas), 2)
     assert set(inside) <= {1}
     assert [library.get_num_threads() for library in _parallel._blas] == before
+
+
+def test_blas_is_single_threaded_in_the_regions_of_every_thread():
+    before = [library.get_num_threads() for library in _parallel._blas]
+    for library in _parallel._blas:
+        library.set_num_threads(4)
+    inside = []
+
+    def work():
+        _parallel.run(lambda i: inside.extend(lib.get_num_threads() for lib in _parallel._blas), 2)
+
+    work()
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    after = [library.get_num_threads() for library in _parallel._blas]
+    _parallel._set_blas_threads(before)
+    assert set(inside) <= {1}
+    assert set(after) <= {4}
 
 
 SHAPES = [
@@ -147,6 +200,20 @@ def test_ranges_tile_the_whole(total, length):
     pieces = _parallel.ranges(total, length)
     assert [i for start, stop in pieces for i in range(start, stop)] == list(range(total))
     assert all(stop - start <= length for start, stop in pieces)
+
+
+@given(total=st.integers(0, 1000), longest=st.integers(1, 300), multiple=st.integers(1, 20))
+def test_equal_ranges_tile_the_whole(total, longest, multiple):
+    pieces = _parallel.equal_ranges(total, longest, multiple=multiple)
+    assert [i for start, stop in pieces for i in range(start, stop)] == list(range(total))
+    assert all(start % multiple == 0 and stop - start < longest + multiple for start, stop in pieces)
+
+
+def test_equal_ranges_are_an_even_number():
+    assert _parallel.equal_ranges(10, 10) == [(0, 10)]
+    assert _parallel.equal_ranges(10, 10, alone=9) == [(0, 5), (5, 10)]
+    assert _parallel.equal_ranges(11, 10) == [(0, 6), (6, 11)]
+    assert _parallel.equal_ranges(30, 10, multiple=2) == [(0, 8), (8, 16), (16, 24), (24, 30)]
 
 
 def test_scratch_is_reused_and_grows():

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from gpudl import _parallel
+from gpudl._numpy._elementwise import BLOCK
 
-_BLOCK = 1 << 15  # elements: two inputs and two buffers in the second-level cache
+# Elements that one thread does before a second one is awake: the passes of a loss over 65536 take 60 us or more.
+_ALONE = 1 << 16
 
 
 def sum_terms(
@@ -19,21 +21,21 @@ def sum_terms(
     scale: float,
 ) -> None:
     """loss = term(*arrays), or value[0] = scale * its sum; `term` writes its last argument. All (M,)."""
-    pieces = _parallel.ranges(len(arrays[0]), _BLOCK)
+    pieces = _pieces(arrays[0])
     partials = np.zeros(len(pieces))
 
     def block(i: int) -> None:
-        piece = slice(*pieces[i])
-        out = _scratch("terms", piece, arrays[0].dtype) if loss is None else loss[piece]
+        parts = [array[slice(*pieces[i])] for array in arrays]
+        out = scratch_like("terms", parts[0]) if loss is None else loss[slice(*pieces[i])]
         with np.errstate(all="ignore"):
-            term(*(array[piece] for array in arrays), out)
+            term(*parts, out)
             if value is not None:
                 partials[i] = np.add.reduce(out)
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
     if value is not None:
         with np.errstate(all="ignore"):
-            value[0] = partials.sum() * scale
+            value[0] = np.add.reduce(partials) * scale
 
 
 def scaled_derivatives(
@@ -44,21 +46,35 @@ def scaled_derivatives(
     scale: float,
 ) -> None:
     """dx = scale * gradient * derivative(*arrays); gradient : (M,) or (1,)."""
-    pieces = _parallel.ranges(len(arrays[0]), _BLOCK)
+    pieces = _pieces(arrays[0])
 
     def block(i: int) -> None:
         piece = slice(*pieces[i])
+        parts = [array[piece] for array in arrays]
+        out = scratch_like("terms", parts[0])
         factor = gradient if len(gradient) == 1 else gradient[piece]
         with np.errstate(all="ignore"):
-            derivative(*(array[piece] for array in arrays), dx[piece])
-            dx[piece] *= factor * dx.dtype.type(scale)
+            derivative(*parts, out)
+            np.multiply(out, factor * scale, out=dx[piece])
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
-def _scratch(key: str, piece: slice, dtype: np.dtype) -> np.ndarray:
-    return _parallel.scratch(f"losses_{key}", (piece.stop - piece.start,), dtype)
+def _pieces(x: np.ndarray) -> list[tuple[int, int]]:
+    return _parallel.equal_ranges(len(x), BLOCK, alone=_ALONE, multiple=16)
 
 
 def scratch_like(key: str, x: np.ndarray) -> np.ndarray:
     return _parallel.scratch(f"losses_{key}", x.shape, x.dtype)
+
+
+def bounded_square(d: np.ndarray, bound: float) -> None:
+    """d * d / 2 where d < bound, else bound * (d - bound / 2), in place; d >= 0.
+
+    With m = min(d, bound) that is m * (d - m / 2).
+    """
+    m, half = scratch_like("bounded", d), scratch_like("half", d)
+    np.clip(d, 0, bound, out=m)
+    np.multiply(m, 0.5, out=half)
+    d -= half
+    d *= m

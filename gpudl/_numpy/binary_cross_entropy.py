@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpudl._numpy._elementwise import log1p
 from gpudl._numpy._losses import scaled_derivatives, scratch_like, sum_terms
 from gpudl._numpy._precision import computed_in_float32
 
-_SMALLEST = np.float32(1e-12)  # of prediction * (1 - prediction); PyTorch's, a float32 in every dtype
+_SMALLEST = float(np.float32(1e-12))  # of prediction * (1 - prediction); PyTorch's, a float32 in every dtype
 
 
 @computed_in_float32("loss", "value")
@@ -24,12 +25,12 @@ def binary_cross_entropy_forward(
     _require_probabilities(prediction)
 
     def term(x: np.ndarray, t: np.ndarray, *rest: np.ndarray) -> None:
-        out, low = rest[-1], x.dtype.type(-100)
-        other = scratch_like("other", x)
-        np.log1p(-x, out=other)
-        np.maximum(other, low, out=other)
+        out, other = rest[-1], scratch_like("other", x)
+        np.negative(x, out=out)
+        log1p(out, other)
+        np.clip(other, -100, np.inf, out=other)
         np.log(x, out=out)
-        np.maximum(out, low, out=out)
+        np.clip(out, -100, np.inf, out=out)
         out -= other
         out *= t
         out += other
@@ -56,8 +57,9 @@ def binary_cross_entropy_backward(
         out = rest[-1]
         other = scratch_like("other", x)
         np.subtract(x, t, out=out)
-        np.multiply(x, 1 - x, out=other)
-        np.maximum(other, x.dtype.type(_SMALLEST), out=other)
+        np.subtract(1, x, out=other)
+        other *= x
+        np.clip(other, _SMALLEST, np.inf, out=other)
         out /= other
         if len(rest) == 2:
             out *= rest[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpudl._numpy._elementwise import log1p_exp_of_minus_abs
 from gpudl._numpy._losses import scaled_derivatives, scratch_like, sum_terms
 from gpudl._numpy._precision import computed_in_float32
 
@@ -23,11 +24,8 @@ def binary_cross_entropy_with_logits_forward(
 
     def term(x: np.ndarray, t: np.ndarray, *rest: np.ndarray) -> None:
         out, factor = rest[-1], scratch_like("factor", x)
-        np.abs(x, out=out)
-        np.negative(out, out=out)
-        np.exp(out, out=out)
-        np.log1p(out, out=out)
-        np.minimum(x, 0, out=factor)
+        log1p_exp_of_minus_abs(x, out)
+        np.clip(x, -np.inf, 0, out=factor)
         out -= factor
         if pos_weight is not None:
             out *= _positive_factor(t, rest[-2], factor)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
+from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
-
-_BLOCK = 1 << 15  # elements: logits, exponentials and shifted logits of a block in the second-level cache
+from gpudl._numpy.softmax import oriented, over_rows, scratch, sums
 
 
 @computed_in_float32("dx")
@@ -23,76 +23,99 @@ def cross_entropy_forward(
     label_smoothing: float,
 ) -> None:
     """x : (M, C). target : (M,) int64 or (M, C). loss, counted : (M,). dx : (M, C) of the sum of all rows, or None."""
-    rows, classes = x.shape
-    weight = np.ones(classes, x.dtype) if weight is None else weight
+    own, share = 1 - label_smoothing, label_smoothing / x.shape[1]
     if target.ndim == 1:
-        require_classes("cross_entropy_forward", target, classes, ignore_index)
-    pieces = _parallel.ranges(rows, max(1, _BLOCK // classes))
-    share = label_smoothing / classes
+        require_classes("cross_entropy_forward", target, x.shape[1], ignore_index)
 
-    def block(i: int) -> None:
-        piece = slice(*pieces[i])
-        z = _parallel.scratch("cross_entropy_shifted", x[piece].shape, x.dtype)
-        e = _parallel.scratch("cross_entropy_exp", z.shape, x.dtype) if dx is None else dx[piece]
-        with np.errstate(all="ignore"):
-            np.subtract(x[piece], x[piece].max(axis=1, keepdims=True), out=z)
-            np.exp(z, out=e)
-            total = e.sum(axis=1)
-            if target.ndim == 1:
-                wanted = (target[piece], ignore_index, weight, 1 - label_smoothing, share)
-                _one_hot(z, e, total, wanted, loss[piece], counted[piece], dx is not None)
-            else:
-                q = weight * ((1 - label_smoothing) * target[piece] + share)
-                mass = q.sum(axis=1)
-                loss[piece] = mass * np.log(total) - np.einsum("mc,mc->m", q, z)
-                counted[piece] = 1
-                if dx is not None:
-                    e *= (mass / total)[:, None]
-                    e -= q
+    def block(rows: slice) -> None:
+        outputs = (loss[rows], counted[rows], None if dx is None else dx[rows])
+        if target.ndim == 1:
+            _of_indices(x[rows], target[rows], weight, outputs, ignore_index, own, share)
+        else:
+            _of_probabilities(x[rows], target[rows], weight, outputs, own, share)
 
-    _parallel.run(block, len(pieces))
+    over_rows(block, x)
 
 
-def _one_hot(
-    z: np.ndarray,
-    e: np.ndarray,
-    total: np.ndarray,
-    wanted: tuple[np.ndarray, int, np.ndarray, float, float],
-    loss: np.ndarray,
-    counted: np.ndarray,
-    needs_gradient: bool,
+Outputs = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # loss, counted, dx
+
+
+def _of_indices(
+    x: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    outputs: Outputs,
+    ignore_index: int,
+    own: float,
+    share: float,
 ) -> None:
-    """Loss and gradient of rows with a class index; z = x - max, e = exp(z), total its sum."""
-    target, ignore_index, weight, own, share = wanted
-    valid = target != ignore_index
-    row, column = np.arange(len(z)), np.where(valid, target, 0)
-    log_total = np.log(total)
-    counted[...] = weight[column] * valid
-    loss[...] = own * weight[column] * (log_total - z[row, column])
-    mass = own * counted
+    """Rows with a class index, of which `own` of the probability is at the index and `share` at every class."""
+    loss, counted, dx = outputs
+    part, result, axis = oriented(x, dx)
+    z, top = scratch("exponentials", part), np.maximum.reduce(part, axis=axis, keepdims=True)
+    np.subtract(part, top, out=z)
     if share:
-        loss += share * (log_total * weight.sum() - np.einsum("mc,c->m", z, weight))
-        mass += share * weight.sum() * valid
-    loss[~valid] = 0
-    if needs_gradient:
-        e *= (mass / total)[:, None]
-        if share:
-            e -= share * weight
-        e[row, column] -= own * counted
-        e[~valid] = 0
+        weight = np.ones(x.shape[1], x.dtype) if weight is None else weight
+        spread = z @ weight if axis else weight @ z
+    e = np.exp(z, out=z)
+    total = sums(e, axis)
+    valid = target != ignore_index
+    all_valid = valid.all()
+    column = target if all_valid else np.where(valid, target, 0)
+    place = np.arange(0, x.size, x.shape[1]) + column
+    log_total = np.log(total).reshape(-1)
+    counted[...] = valid if weight is None else weight[column] * valid
+    mass = own * counted
+    np.multiply(mass, log_total - (x.reshape(-1)[place] - top.reshape(-1)), out=loss)
+    at_index = mass
+    if share:
+        loss += share * (log_total * weight.sum() - spread)
+        mass = mass + share * weight.sum() * valid
+    if not all_valid:
+        loss[~valid] = 0
+    if dx is None:
+        return
+    np.multiply(e, mass.reshape(total.shape) / total, out=result)
+    if share:
+        result -= share * (weight if axis else weight[:, None])
+    dx.reshape(-1)[place] -= at_index
+    if not all_valid:
+        dx[~valid] = 0
+
+
+def _of_probabilities(
+    x: np.ndarray, target: np.ndarray, weight: np.ndarray | None, outputs: Outputs, own: float, share: float
+) -> None:
+    loss, counted, dx = outputs
+    z, e, q = (scratch(key, x) for key in ("shifted", "exponentials", "target"))
+    np.subtract(x, np.maximum.reduce(x, axis=1, keepdims=True), out=z)
+    np.exp(z, out=e)
+    total = sums(e, 1)
+    np.multiply(target, own, out=q)
+    q += share
+    if weight is not None:
+        q *= weight
+    mass = sums(q, 1)
+    np.multiply(mass, np.log(total), out=loss[:, None])
+    loss -= np.einsum("mc,mc->m", q, z)
+    counted[...] = 1
+    if dx is not None:
+        e *= mass / total
+        np.subtract(e, q, out=dx)
 
 
 def require_classes(
     op: str, values: np.ndarray, classes: int, ignore_index: int | None, *, name: str = "target"
 ) -> None:
     """A CPU reads the indices anyway; a kernel cannot refuse them."""
+    if values.size == 0 or (values.min() >= 0 and values.max() < classes):
+        return
     wrong = (values < 0) | (values >= classes)
+    if ignore_index is not None:
+        wrong &= values != ignore_index
     if wrong.any():
-        if ignore_index is not None:
-            wrong &= values != ignore_index
-        if wrong.any():
-            allowed = f"[0, {classes})" + (" or ignore_index" if ignore_index is not None else "")
-            raise ValueError(f"{op}: {name} must be in {allowed}, got {values[wrong][0]}")
+        allowed = f"[0, {classes})" + (" or ignore_index" if ignore_index is not None else "")
+        raise ValueError(f"{op}: {name} must be in {allowed}, got {values[wrong][0]}")
 
 
 def loss_reduce(
@@ -114,7 +137,7 @@ def loss_reduce(
 
 def scale_rows(gradient: np.ndarray, factor: np.ndarray, dx: np.ndarray) -> None:
     """dx[m] *= gradient[m] * factor, in place. gradient : (M,) or (1,)."""
-    pieces = _parallel.ranges(len(dx), max(1, (_BLOCK * 8) // dx.shape[1]))
+    pieces = _parallel.equal_ranges(len(dx), max(1, BLOCK // dx.shape[1]))
     scale = gradient * factor
 
     def block(i: int) -> None:
@@ -124,4 +147,4 @@ def scale_rows(gradient: np.ndarray, factor: np.ndarray, dx: np.ndarray) -> None
                 dx[piece], scale if len(scale) == 1 else scale[piece, None], out=dx[piece], casting="unsafe"
             )
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)

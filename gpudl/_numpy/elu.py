@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._elementwise import buffer, run
+from gpudl._numpy._elementwise import BLOCK, buffer, run
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -13,11 +13,15 @@ def elu_forward(x: np.ndarray, y: np.ndarray, *, alpha: float) -> None:
     """See `ops.elu_forward`."""
 
     def piece(x: np.ndarray, y: np.ndarray) -> None:
-        low = buffer("low", x)
-        np.minimum(x, 0, out=low)
-        np.expm1(low, out=low)
-        low *= x.dtype.type(alpha)
-        np.maximum(x, 0, out=y)
+        low, rest = buffer("low", x), buffer("rest", x)
+        np.clip(x, -np.inf, 0, out=low)
+        # exp(x) - 1 = 2 t / (1 - t) with t = tanh(x / 2); numpy.expm1 has no vector code and took four times as long
+        low *= 0.5
+        np.tanh(low, out=low)
+        np.subtract(1, low, out=rest)
+        low /= rest
+        low *= 2 * alpha
+        np.clip(x, 0, np.inf, out=y)
         y += low
 
     run(piece, x, y)
@@ -29,9 +33,14 @@ def elu_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray, *, alpha: float)
 
     def piece(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
         slope = buffer("slope", y)
-        np.minimum(y, 0, out=slope)
-        slope += y.dtype.type(alpha)
-        np.copyto(slope, 1, where=y > 0)
+        np.clip(y, -np.inf, 0, out=slope)
+        slope += alpha
+        if alpha != 1:
+            positive, rest = buffer("positive", y, np.bool_), buffer("rest", y)
+            np.greater(y, 0, out=positive)
+            np.copyto(rest, positive)
+            rest *= 1 - alpha
+            slope += rest
         np.multiply(dy, slope, out=dx)
 
-    run(piece, dy, y, dx)
+    run(piece, dy, y, dx, alone=BLOCK)

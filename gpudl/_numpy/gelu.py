@@ -59,7 +59,7 @@ def gelu_forward(x: np.ndarray, y: np.ndarray, *, tanh: int) -> None:
     """See `ops.gelu_forward`."""
 
     def piece(x: np.ndarray, y: np.ndarray) -> None:
-        share = _tanh_share(x) if tanh else _normal_distribution(x)
+        share = _tanh_share(x) if tanh else _normal_distribution(x, buffer("density", x))
         np.multiply(x, share, out=y)
 
     run(piece, x, y)
@@ -77,41 +77,48 @@ def gelu_backward(dy: np.ndarray, x: np.ndarray, dx: np.ndarray, *, tanh: int) -
     run(piece, dy, x, dx)
 
 
-def _normal_distribution(x: np.ndarray) -> np.ndarray:
-    """P(Z <= x) = erfc(-x / sqrt(2)) / 2, in a buffer; exact to a few units in the last place on both sides."""
-    z, t, value = (buffer(key, x) for key in ("z", "t", "distribution"))
+def _normal_distribution(x: np.ndarray, density: np.ndarray) -> np.ndarray:
+    """P(Z <= x) = erfc(-x / sqrt(2)) / 2, in a buffer; exact to a few units in the last place on both sides.
+
+    density : written, exp(-x^2 / 2).
+    """
+    z, t, value, positive = (
+        *(buffer(key, x) for key in ("z", "t", "distribution")),
+        buffer("positive", x, np.bool_),
+    )
     np.abs(x, out=z)
-    z *= x.dtype.type(math.sqrt(0.5))
-    np.minimum(z, x.dtype.type(28), out=z)  # exp(-28^2) is 0
-    np.add(z, 2, out=value)
-    np.subtract(z, 2, out=t)
-    t /= value
-    coefficients = _COEFFICIENTS[x.dtype]
-    value[...] = coefficients[-1]
-    for coefficient in coefficients[-2::-1]:
+    z *= math.sqrt(0.5)
+    np.add(z, 2, out=t)
+    np.divide(4, t, out=t)
+    np.subtract(1, t, out=t)
+    highest, *coefficients = _COEFFICIENTS[x.dtype][::-1]
+    np.multiply(t, highest, out=value)
+    value += coefficients[0]
+    for coefficient in coefficients[1:]:
         value *= t
-        value += x.dtype.type(coefficient)
-    np.multiply(z, -z, out=t)
-    np.exp(t, out=t)
-    value *= t
-    z *= 2
-    z += 1
+        value += coefficient
+    np.multiply(x, x, out=density)
+    density *= -0.5
+    np.exp(density, out=density)
+    value *= density
+    z *= 4
+    z += 2
     value /= z
-    value *= x.dtype.type(0.5)
-    np.subtract(1, value, out=t)
-    np.copyto(value, t, where=x > 0)
-    np.copyto(value, x, where=np.isnan(x))
+    # 1 - value where x > 0: with m = 1 there and 0 elsewhere, m + (1 - 2 m) value
+    np.greater(x, 0, out=positive)
+    np.copyto(z, positive)
+    np.multiply(z, -2, out=t)
+    t += 1
+    value *= t
+    value += z
     return value
 
 
 def _normal_slope(x: np.ndarray, out: np.ndarray) -> None:
     """P(Z <= x) + x exp(-x^2 / 2) / sqrt(2 pi)."""
-    share = _normal_distribution(x)
-    np.multiply(x, x, out=out)
-    out *= x.dtype.type(-0.5)
-    np.exp(out, out=out)
+    share = _normal_distribution(x, out)
     out *= x
-    out *= x.dtype.type(1 / math.sqrt(2 * math.pi))
+    out *= 1 / math.sqrt(2 * math.pi)
     out += share
 
 
@@ -119,12 +126,12 @@ def _tanh_share(x: np.ndarray) -> np.ndarray:
     """(1 + tanh(u)) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3), in a buffer."""
     share = buffer("share", x)
     np.multiply(x, x, out=share)
-    share *= x.dtype.type(_TANH_SCALE * _TANH_CUBE)
-    share += x.dtype.type(_TANH_SCALE)
+    share *= _TANH_SCALE * _TANH_CUBE
+    share += _TANH_SCALE
     share *= x
     np.tanh(share, out=share)
     share += 1
-    share *= x.dtype.type(0.5)
+    share *= 0.5
     return share
 
 
@@ -132,8 +139,8 @@ def _tanh_slope(x: np.ndarray, out: np.ndarray) -> None:
     """p + x du/dx 2 p (1 - p) with p = (1 + tanh(u)) / 2."""
     share, rest = _tanh_share(x), buffer("rest", x)
     np.multiply(x, x, out=out)
-    out *= x.dtype.type(6 * _TANH_SCALE * _TANH_CUBE)
-    out += x.dtype.type(2 * _TANH_SCALE)
+    out *= 6 * _TANH_SCALE * _TANH_CUBE
+    out += 2 * _TANH_SCALE
     out *= x
     np.subtract(1, share, out=rest)
     rest *= share

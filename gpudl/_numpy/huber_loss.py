@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._losses import scaled_derivatives, scratch_like, sum_terms
+from gpudl._numpy._losses import bounded_square, scaled_derivatives, sum_terms
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -21,12 +21,9 @@ def huber_loss_forward(
     """See `ops.huber_loss_forward`; arrays (M,), value (1,)."""
 
     def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
-        bounded = scratch_like("bounded", x)
         np.subtract(x, t, out=out)
         np.abs(out, out=out)
-        np.minimum(out, x.dtype.type(delta), out=bounded)  # m * (d - m / 2) with m = min(d, delta)
-        out -= bounded * x.dtype.type(0.5)
-        out *= bounded
+        bounded_square(out, delta)
 
     sum_terms(term, [prediction, target], loss, value, scale)
 
@@ -45,6 +42,6 @@ def huber_loss_backward(
 
     def derivative(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
         np.subtract(x, t, out=out)
-        np.clip(out, x.dtype.type(-delta), x.dtype.type(delta), out=out)
+        np.clip(out, -delta, delta, out=out)
 
     scaled_derivatives(derivative, [prediction, target], gradient, dx, scale)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._losses import scaled_derivatives, sum_terms
+from gpudl import _parallel
+from gpudl._numpy._elementwise import keep
+from gpudl._numpy._losses import scaled_derivatives, scratch_like, sum_terms
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -21,14 +23,19 @@ def kl_div_forward(
     """See `ops.kl_div_forward`; arrays (M,), value (1,)."""
 
     def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
+        other = scratch_like("other", x)
         if log_target:
             np.exp(t, out=out)
-            out *= t - x
+            np.subtract(t, x, out=other)
+            out *= other
             return
-        np.log(t, out=out)
-        out *= t
-        np.copyto(out, 0, where=t == 0)
-        out -= t * x
+        np.log(t, out=other)
+        other *= t
+        given = _parallel.scratch("kl_div_given", t.shape, np.bool_)
+        np.not_equal(t, 0, out=given)
+        keep(other, given, other)
+        np.multiply(t, x, out=out)
+        np.subtract(other, out, out=out)
 
     sum_terms(term, [prediction, target], loss, value, scale)
 

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._elementwise import buffer, run
+from gpudl._numpy._elementwise import BLOCK, buffer, run
 from gpudl._numpy._precision import computed_in_float32
-
-
-def _slopes(x: np.ndarray, out: np.ndarray, negative_slope: float) -> None:
-    """1 where x > 0, else negative_slope."""
-    np.greater(x, 0, out=out)
-    out *= x.dtype.type(1 - negative_slope)
-    out += x.dtype.type(negative_slope)
 
 
 @computed_in_float32("y")
@@ -20,11 +13,14 @@ def leaky_relu_forward(x: np.ndarray, y: np.ndarray, *, negative_slope: float) -
     """See `ops.leaky_relu_forward`."""
 
     def piece(x: np.ndarray, y: np.ndarray) -> None:
-        slope = buffer("slope", x)
-        _slopes(x, slope, negative_slope)
-        np.multiply(x, slope, out=y)
+        scaled = buffer("scaled", x)
+        if negative_slope:
+            np.multiply(x, negative_slope, out=scaled)
+            (np.maximum if negative_slope <= 1 else np.minimum)(x, scaled, out=y)
+        else:  # a product with 0 would make NaN of inf
+            np.multiply(x, _slopes(x, negative_slope), out=y)
 
-    run(piece, x, y)
+    run(piece, x, y, alone=BLOCK)
 
 
 @computed_in_float32("dx")
@@ -32,8 +28,16 @@ def leaky_relu_backward(dy: np.ndarray, x: np.ndarray, dx: np.ndarray, *, negati
     """See `ops.leaky_relu_backward`."""
 
     def piece(dy: np.ndarray, x: np.ndarray, dx: np.ndarray) -> None:
-        slope = buffer("slope", x)
-        _slopes(x, slope, negative_slope)
-        np.multiply(dy, slope, out=dx)
+        np.multiply(dy, _slopes(x, negative_slope), out=dx)
 
-    run(piece, dy, x, dx)
+    run(piece, dy, x, dx, alone=BLOCK)
+
+
+def _slopes(x: np.ndarray, negative_slope: float) -> np.ndarray:
+    """1 where x > 0, else negative_slope, in a buffer."""
+    positive, slope = buffer("positive", x, np.bool_), buffer("slope", x)
+    np.greater(x, 0, out=positive)
+    np.copyto(slope, positive)
+    slope *= 1 - negative_slope
+    slope += negative_slope
+    return slope

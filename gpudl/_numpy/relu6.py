@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._elementwise import buffer, run
+from gpudl._numpy._elementwise import BLOCK, buffer, keep, run
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -13,9 +13,9 @@ def relu6_forward(x: np.ndarray, y: np.ndarray) -> None:
     """See `ops.relu6_forward`."""
 
     def piece(x: np.ndarray, y: np.ndarray) -> None:
-        np.clip(x, x.dtype.type(0), x.dtype.type(6), out=y)
+        np.clip(x, 0, 6, out=y)
 
-    run(piece, x, y)
+    run(piece, x, y, alone=BLOCK)
 
 
 @computed_in_float32("dx")
@@ -23,12 +23,11 @@ def relu6_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
     """See `ops.relu6_backward`."""
 
     def piece(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
-        outside, above = buffer("outside", y, np.bool_), buffer("above", y, np.bool_)
-        np.less_equal(y, 0, out=outside)
+        kept, above = buffer("kept", y, np.bool_), buffer("above", y, np.bool_)
+        np.less_equal(y, 0, out=kept)
         np.greater_equal(y, 6, out=above)
-        outside |= above
-        if dx is not dy:
-            np.copyto(dx, dy)
-        np.copyto(dx, 0, where=outside)
+        kept |= above
+        np.logical_not(kept, out=kept)
+        keep(dy, kept, dx)
 
-    run(piece, dy, y, dx)
+    run(piece, dy, y, dx, alone=BLOCK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._losses import scaled_derivatives, scratch_like, sum_terms
+from gpudl._numpy._losses import bounded_square, scaled_derivatives, sum_terms
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -21,14 +21,12 @@ def smooth_l1_loss_forward(
     """See `ops.smooth_l1_loss_forward`; arrays (M,), value (1,)."""
 
     def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
-        bounded = scratch_like("bounded", x)
         np.subtract(x, t, out=out)
         np.abs(out, out=out)
-        if beta > 0:  # with m = min(d, beta): m * (d - m / 2) / beta
-            np.minimum(out, x.dtype.type(beta), out=bounded)
-            out -= bounded * x.dtype.type(0.5)
-            out *= bounded
-            out /= x.dtype.type(beta)
+        if beta > 0:
+            bounded_square(out, beta)
+        if beta not in (0, 1):
+            out /= beta
 
     sum_terms(term, [prediction, target], loss, value, scale)
 
@@ -48,8 +46,9 @@ def smooth_l1_loss_backward(
     def derivative(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
         np.subtract(x, t, out=out)
         if beta > 0:
-            out /= x.dtype.type(beta)
-            np.clip(out, x.dtype.type(-1), x.dtype.type(1), out=out)
+            if beta != 1:
+                out /= beta
+            np.clip(out, -1, 1, out=out)
         else:
             np.sign(out, out=out)
 

@@ -1,4 +1,8 @@
-"""Softmax and its logarithm over the rows of (rows, extent), in blocks of rows that stay in cache."""
+"""Softmax and its logarithm over the rows of (rows, extent), in blocks of rows that stay in cache.
+
+Rows are short for the loops of NumPy, which cost 20 to 40 ns each. The forward of narrow rows therefore works on
+transposed copies of its blocks, where each loop runs over many rows.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,13 @@ from collections.abc import Callable
 import numpy as np
 
 from gpudl import _parallel
+from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
 
-_BLOCK = 1 << 16  # elements
+# Extent below which a transposed copy is worth its two passes: at 10 it saves two thirds of the time, at 100 none.
+NARROW = 64
+# Elements that one thread does before a second one is awake; 32768 take `exp` 50 us.
+_ALONE = 1 << 15
 
 
 @computed_in_float32("y")
@@ -17,10 +25,13 @@ def softmax_forward(x: np.ndarray, y: np.ndarray) -> None:
     """y = exp(x - max) / sum."""
 
     def block(rows: slice) -> None:
-        part = y[rows]
-        np.divide(part, _exponentials(x[rows], part), out=part)
+        part, result, axis = oriented(x[rows], y[rows])
+        e = scratch("exponentials", part)
+        np.subtract(part, np.maximum.reduce(part, axis=axis, keepdims=True), out=e)
+        np.exp(e, out=e)
+        np.divide(e, sums(e, axis), out=result)
 
-    _over_rows(block, x)
+    over_rows(block, x)
 
 
 @computed_in_float32("y")
@@ -28,12 +39,13 @@ def log_softmax_forward(x: np.ndarray, y: np.ndarray) -> None:
     """y = (x - max) - log(sum of exp(x - max))."""
 
     def block(rows: slice) -> None:
-        exponentials = _parallel.scratch("softmax", x[rows].shape, x.dtype)
-        total = _exponentials(x[rows], exponentials)
-        np.subtract(x[rows], x[rows].max(axis=1, keepdims=True), out=y[rows])
-        np.subtract(y[rows], np.log(total), out=y[rows])
+        part, result, axis = oriented(x[rows], y[rows])
+        shifted, e = scratch("shifted", part), scratch("exponentials", part)
+        np.subtract(part, np.maximum.reduce(part, axis=axis, keepdims=True), out=shifted)
+        np.exp(shifted, out=e)
+        np.subtract(shifted, np.log(sums(e, axis)), out=result)
 
-    _over_rows(block, x)
+    over_rows(block, x)
 
 
 @computed_in_float32("dx")
@@ -41,13 +53,11 @@ def softmax_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
     """dx = y * (dy - sum(dy * y))."""
 
     def block(rows: slice) -> None:
-        part = dx[rows]
-        np.multiply(dy[rows], y[rows], out=part)
-        total = part.sum(axis=1, keepdims=True)
-        np.subtract(dy[rows], total, out=part)
-        np.multiply(part, y[rows], out=part)
+        part = scratch("shifted", dy[rows])
+        np.subtract(dy[rows], np.einsum("ij,ij->i", dy[rows], y[rows])[:, None], out=part)
+        np.multiply(part, y[rows], out=dx[rows])
 
-    _over_rows(block, dy)
+    over_rows(block, dy)
 
 
 @computed_in_float32("dx")
@@ -55,28 +65,46 @@ def log_softmax_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
     """dx = dy - exp(y) * sum(dy)."""
 
     def block(rows: slice) -> None:
-        part = dx[rows]
+        part = scratch("exponentials", dy[rows])
         np.exp(y[rows], out=part)
-        np.multiply(part, dy[rows].sum(axis=1, keepdims=True), out=part)
-        np.subtract(dy[rows], part, out=part)
+        part *= sums(dy[rows], 1)
+        np.subtract(dy[rows], part, out=dx[rows])
 
-    _over_rows(block, dy)
-
-
-def _exponentials(x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """out = exp(x - max of the row); returns the sum of each row."""
-    np.subtract(x, x.max(axis=1, keepdims=True), out=out)
-    np.exp(out, out=out)
-    return out.sum(axis=1, keepdims=True)
+    over_rows(block, dy)
 
 
-def _over_rows(block: Callable[[slice], None], array: np.ndarray) -> None:
+# ---- blocks of rows
+
+
+def oriented(x: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, int]:
+    """x, y and the axis of the extent: as they are, or for narrow rows a transposed copy and a transposed view."""
+    if x.shape[1] >= NARROW:
+        return x, y, 1
+    columns = _parallel.scratch("softmax_columns", (x.shape[1], len(x)), x.dtype)
+    np.copyto(columns, x.T)
+    return columns, None if y is None else y.T, 0
+
+
+def sums(a: np.ndarray, axis: int) -> np.ndarray:
+    """Sums along an axis, which stays; those of rows by a product, in a third of the time of numpy.add.reduce."""
+    if axis == 0:
+        return np.add.reduce(a, axis=0, keepdims=True)
+    return (a @ np.ones(a.shape[1], a.dtype))[:, None]
+
+
+def scratch(key: str, like: np.ndarray) -> np.ndarray:
+    return _parallel.scratch(f"softmax_{key}", like.shape, like.dtype)
+
+
+def over_rows(block: Callable[[slice], None], array: np.ndarray) -> None:
+    """block(rows) for all rows of `array`, floating-point warnings off: inf - inf is NaN, as in PyTorch."""
     if array.size == 0:
         return
-    pieces = _parallel.ranges(len(array), max(1, _BLOCK // array.shape[1]))
+    longest, alone = (max(1, size // array.shape[1]) for size in (BLOCK, _ALONE))
+    pieces = _parallel.equal_ranges(len(array), longest, alone=alone)
 
     def piece(i: int) -> None:
-        with np.errstate(invalid="ignore", over="ignore", under="ignore"):  # inf - inf is NaN, as in PyTorch
+        with np.errstate(all="ignore"):
             block(slice(*pieces[i]))
 
     _parallel.run(piece, len(pieces))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._elementwise import buffer, run, sigmoid
+from gpudl._numpy._elementwise import buffer, keep, log1p_exp_of_minus_abs, run, sigmoid
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -13,14 +13,16 @@ def softplus_forward(x: np.ndarray, y: np.ndarray, *, beta: float, threshold: fl
     """See `ops.softplus_forward`."""
 
     def piece(x: np.ndarray, y: np.ndarray) -> None:
-        low = buffer("low", x)
-        np.multiply(x, x.dtype.type(beta), out=low)
-        large = low > threshold
-        np.exp(low, out=low)
-        np.log1p(low, out=low)
-        low *= x.dtype.type(1 / beta)
-        np.copyto(low, x, where=large)
-        np.copyto(y, low)
+        """max(z, 0) + log(1 + exp(-|z|)), the second term left out above the threshold; z = beta x."""
+        z, term, bent = buffer("z", x), buffer("term", x), buffer("bent", x, np.bool_)
+        np.multiply(x, beta, out=z)
+        log1p_exp_of_minus_abs(z, term)
+        np.greater(z, threshold, out=bent)
+        np.logical_not(bent, out=bent)
+        keep(term, bent, term)
+        np.clip(z, 0, np.inf, out=z)
+        z += term
+        np.multiply(z, 1 / beta, out=y)
 
     run(piece, x, y)
 
@@ -32,11 +34,12 @@ def softplus_backward(
     """See `ops.softplus_backward`."""
 
     def piece(dy: np.ndarray, x: np.ndarray, dx: np.ndarray) -> None:
-        slope = buffer("slope", x)
-        np.multiply(x, x.dtype.type(beta), out=slope)
-        large = slope > threshold
+        slope, large, straight = buffer("slope", x), buffer("large", x, np.bool_), buffer("straight", x)
+        np.multiply(x, beta, out=slope)
+        np.greater(slope, threshold, out=large)
+        np.copyto(straight, large)
         sigmoid(slope, slope)
-        np.copyto(slope, 1, where=large)
+        np.maximum(slope, straight, out=slope)
         np.multiply(dy, slope, out=dx)
 
     run(piece, dy, x, dx)
