@@ -155,7 +155,14 @@ def _wait(wake: queue.SimpleQueue[None], done: Callable[[], bool]) -> KeyboardIn
             interrupt = error
 
 
+# Elements of the buffers through which a ufunc walks rows that do not follow one another in memory. A row at
+# least as long as a buffer is worked on where it lies: sums of rows of 512 to 2048 float32 run twice as fast
+# as with NumPy's 8192, and shorter rows as fast as before.
+_UFUNC_BUFFER = 512
+
+
 def _serve(tasks: queue.SimpleQueue[Callable[[], None] | None], core: int | None) -> None:
+    np.setbufsize(_UFUNC_BUFFER)  # of this thread alone
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(threading.get_native_id(), {core})
     while (task := tasks.get()) is not None:
@@ -190,8 +197,12 @@ def run(block: Callable[[int], None], count: int) -> None:
     alone = workers == 1 or not _region.acquire(blocking=False)
     with _single_threaded_blas:
         if alone:
-            for i in range(count):
-                block(i)
+            before = np.setbufsize(_UFUNC_BUFFER)
+            try:
+                for i in range(count):
+                    block(i)
+            finally:
+                np.setbufsize(before)
             return
         blocks = iter(range(count))  # next() on it is atomic
 
