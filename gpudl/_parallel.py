@@ -206,7 +206,15 @@ class _Crew:
         threading.Thread(target=_serve, args=(tasks, core), name=f"gpudl-{index}", daemon=True).start()
 
 
+# Elements of the buffers through which a ufunc walks rows that do not follow one another in memory. A row at
+# least as long as a buffer is worked on where it lies: sums of rows of 512 to 2048 float32 run twice as fast
+# as with NumPy's 8192, and shorter rows as fast as before.
+_UFUNC_BUFFER = 512
+
+
 def _serve(tasks: queue.SimpleQueue[Callable[[], None] | None], core: int | None) -> None:
+    np.setbufsize(_UFUNC_BUFFER)  # of this thread alone, as the next line
+    np.seterr(all="ignore")  # inf and NaN go through, as in PyTorch
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(threading.get_native_id(), {core})
     while (task := tasks.get()) is not None:
@@ -238,7 +246,8 @@ def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
     """
     if count == 0:
         return
-    with _single_threaded_blas if blas else _nothing:
+    with _single_threaded_blas if blas else _nothing, np.errstate(all="ignore"):
+        np.setbufsize(_UFUNC_BUFFER)  # np.errstate brings back what was
         if count == 1 or _num_threads == 1 or not _region.acquire(blocking=False):
             for i in range(count):
                 block(i)

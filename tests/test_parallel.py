@@ -252,3 +252,15 @@ def test_bad_environment(monkeypatch, text):
 def test_environment(monkeypatch):
     monkeypatch.setenv("GPUDL_NUM_THREADS", "3")
     assert _parallel._threads_from_environment() == 3
+
+
+def test_overflow_is_no_warning_and_the_settings_of_the_caller_stay(threads):
+    before, size = np.geterr(), np.getbufsize()
+    results = np.ones((8, 2), np.float32)
+
+    def block(i):
+        np.multiply(np.float32(1e30), np.full(2, 1e30, np.float32), out=results[i])
+
+    _parallel.run(block, len(results))
+    assert np.isinf(results).all()
+    assert (np.geterr(), np.getbufsize()) == (before, size)
