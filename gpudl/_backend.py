@@ -13,6 +13,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 Array = Any  # numpy.ndarray or cupy.ndarray
@@ -93,8 +94,7 @@ def use_backend(backend: str) -> _BackendChoice:
     Raises ValueError for an unknown name and BackendError where the executor is missing.
     """
     global _current
-    check_backend_name("use_backend: backend", backend)
-    _load(backend)
+    require_backend("use_backend: backend", backend)
     choice = _BackendChoice(_current)
     _current = backend
     return choice
@@ -103,6 +103,12 @@ def use_backend(backend: str) -> _BackendChoice:
 def check_backend_name(what: str, backend: object) -> None:
     if backend not in BACKENDS:
         raise ValueError(f"{what}: expected one of 'cpu', 'simt', 'cuda', got {backend!r}")
+
+
+def require_backend(what: str, backend: object) -> None:
+    """Raise ValueError for an unknown name, BackendError where the executor is missing."""
+    check_backend_name(what, backend)
+    _load(backend)  # type: ignore[arg-type]
 
 
 def current_backend() -> str:
@@ -140,3 +146,14 @@ def move(array: Array, backend: str) -> Array:
 
         return cupy.asarray(array)
     return sys.modules["cupy"].asnumpy(array) if is_cupy(array) else array
+
+
+def from_tensor(value: Any) -> Any:
+    """A PyTorch tensor as a NumPy array, without a copy where it is on the CPU; anything else as it is."""
+    torch = sys.modules.get("torch")  # a tensor exists only where PyTorch has been imported
+    if torch is None or not isinstance(value, torch.Tensor):
+        return value
+    tensor = value.detach().cpu()
+    if tensor.dtype == torch.bfloat16:  # NumPy has none of its own
+        return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()

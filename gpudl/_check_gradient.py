@@ -127,7 +127,11 @@ class _Trial:
 
 
 def _buffers(module: Module) -> list[tuple[Module, str, Array]]:
-    return [(owner, name, array) for owner in module.modules() for name, array in owner._buffers.items()]
+    return [
+        (owner, name, array)
+        for owner in module.modules()
+        for name, array in owner.named_buffers(recurse=False)
+    ]
 
 
 def _near(a: Array, b: Array) -> bool:

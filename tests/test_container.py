@@ -149,6 +149,12 @@ def test_an_inception_block_of_images():
     ),
     ("append", lambda: nn.Sequential().append("x"), TypeError, "must be a Module, got str"),
     (
+        "append to names",
+        lambda: nn.Sequential({"1": nn.Identity()}).append(nn.Identity()),
+        ValueError,
+        "append would name the module '1', which is taken",
+    ),
+    (
         "name",
         lambda: nn.Sequential({"a.b": nn.Identity()}),
         ValueError,

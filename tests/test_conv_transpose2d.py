@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gpudl
 from gpudl import nn, ops
@@ -124,6 +126,55 @@ def test_layer_agrees_with_pytorch(numbers):
         assert_close(ours.bias.grad, theirs.bias.grad.numpy())
 
 
+@pytest.mark.torch
+@given(st.data())
+def test_pytorch_agrees_on_every_output_size(data):
+    torch = pytest.importorskip("torch")
+
+    def pair(low, high):
+        return data.draw(st.tuples(st.integers(low, high), st.integers(low, high)))
+
+    kernel, stride, dilation = pair(2, 4), pair(1, 3), pair(1, 2)
+    padding = tuple(data.draw(st.integers(0, k // 2)) for k in kernel)
+    theirs = torch.nn.ConvTranspose2d(2, 3, kernel, stride, padding, dilation=dilation, dtype=torch.float64)
+    ours = nn.ConvTranspose2d(2, 3, kernel, stride, padding, dilation=dilation, dtype=np.float64)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(*data.draw(st.sampled_from([(2, 2, 3, 4), (2, 3, 4)])), dtype=torch.float64)
+    x.requires_grad_(True)
+    least = theirs(x).shape
+    extra = [data.draw(st.integers(0, s - 1)) for s in stride]
+    size = (*least[:-2], *(low + e for low, e in zip(least[-2:], extra, strict=True)))
+    size = data.draw(st.sampled_from([size, size[-2:], list(size[-2:])]))
+    y = theirs(x, output_size=size)
+    y.backward(torch.ones_like(y))
+    assert_close(ours(x.detach().numpy(), output_size=size), y.detach().numpy())
+    assert_close(ours.backward(np.ones(tuple(y.shape))), x.grad.numpy())
+    assert_close(ours.weight.grad, theirs.weight.grad.numpy())
+
+
+def test_output_size_restores_the_shape_that_a_stride_loses():
+    down, up = nn.Conv2d(1, 2, 3, 2, 1), nn.ConvTranspose2d(2, 1, 3, 2, 1)
+    for side in (8, 9):
+        x = random_array((2, 1, side, side), np.float32)
+        y = up(down(x), x.shape)
+        assert y.shape == x.shape
+        assert up.backward(y).shape == (2, 2, (side + 1) // 2, (side + 1) // 2)
+    assert up(down(x)).shape == (2, 1, 9, 9)
+    before = up.weight.grad.copy()
+    assert_refuses(
+        lambda: up(down(x), (12, 9)),
+        ValueError,
+        "output_size must be from (9, 9) to (10, 10) for x (2, 2, 5, 5)",
+    )
+    assert np.array_equal(up.weight.grad, before)
+    assert up.backward(np.ones((2, 1, 9, 9), np.float32)).shape == (
+        2,
+        2,
+        5,
+        5,
+    )  # of the last call that worked
+
+
 def test_layer_arguments():
     layer = nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, 2, bias=False, dilation=2, dtype="float16")
     assert layer.weight.shape == (4, 3, 3, 3)
@@ -155,6 +206,9 @@ TRANSPOSED = ops.conv_transpose2d_forward
     ("size", lambda: ops.conv_transpose2d_backward_weight(X, X, 3), TypeError, "weight_size must be a tuple of ints"),
     ("layer padding", lambda: nn.ConvTranspose2d(1, 1, 3, padding="same"), TypeError, "padding must be an int or 2 ints"),
     ("mode", lambda: nn.ConvTranspose2d(1, 1, 3, padding_mode="reflect"), ValueError, "padding_mode must be one of 'zeros'"),
+    ("output_size", lambda: nn.ConvTranspose2d(4, 1, 3)(X, 7), ValueError, "None, 2 ints or 4 ints for x (2, 4, 5, 5), got 7"),
+    ("output_size rank", lambda: nn.ConvTranspose2d(4, 1, 3)(X[0], (1, 1, 7, 7)), ValueError, "2 ints or 3 ints"),
+    ("output_size type", lambda: nn.ConvTranspose2d(4, 1, 3)(X, (7, 7.0)), TypeError, "output_size must be an int"),
     ("layer extra", lambda: nn.ConvTranspose2d(1, 1, 3, output_padding=1), ValueError, "less than stride or dilation"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):

@@ -166,8 +166,54 @@ def test_errors_of_a_worker(workers):
 
 
 def test_a_dead_worker_is_named():
-    loader = DataLoader(datasets.Dies(20), 2, num_workers=2, workers="processes")
-    assert_refuses(lambda: list(loader), RuntimeError, "died with exit code -9")
+    for dataset, code in ((datasets.Dies(20), -9), (datasets.Exits(20), 3)):
+        loader = DataLoader(dataset, 2, num_workers=2, workers="processes")
+        assert_refuses(lambda loader=loader: list(loader), RuntimeError, f"died with exit code {code}")
+
+
+def test_a_persistent_worker_that_died_between_epochs_is_named_and_replaced():
+    loader = DataLoader(
+        datasets.Squares(6),
+        2,
+        num_workers=1,
+        workers="processes",
+        persistent_workers=True,
+        shuffle=True,
+        generator=1,
+    )
+    first = list(loader)
+    worker = loader._crew._processes[0]
+    worker.kill()
+    worker.join()
+    assert_refuses(lambda: list(loader), RuntimeError, "worker 0")
+    assert len(list(loader)) == len(first)
+    loader.close()
+
+
+def test_a_batch_that_cannot_be_sent_is_an_error_of_the_worker():
+    loader = DataLoader(
+        datasets.Squares(4),
+        2,
+        num_workers=1,
+        workers="processes",
+        collate_fn=datasets.locks,
+        persistent_workers=True,
+    )
+    assert_refuses(lambda: list(loader), RuntimeError, "error in worker 0")
+
+
+def test_requests_that_fill_the_pipe_do_not_stop_the_worker():
+    count, size = 150_000, 50_000  # indices and batches of some hundred KiB, more than a pipe holds
+    loader = DataLoader(datasets.Zeros(count), size, num_workers=1, workers="processes", prefetch_factor=3)
+    assert [len(batch) for batch in loader] == [size] * 3
+
+
+@every_crew
+def test_a_transform_keeps_named_tuples(crew):
+    batch = next(iter(DataLoader(datasets.Points(4), 4, transform=datasets.noise, **crew)))
+    assert type(batch) is datasets.Point
+    assert batch.x[:, 0].tolist() == [0, 2, 6, 12]
+    assert batch.y.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("workers", ["threads", "processes"])
@@ -184,6 +230,8 @@ def test_worker_init():
     assert numbers
     loader = DataLoader(arrays(), 2, num_workers=1, workers="processes", worker_init_fn=datasets.refuse)
     assert_refuses(lambda: list(loader), RuntimeError, "worker 0 cannot start")
+    loader = DataLoader(arrays(), 2, num_workers=1, worker_init_fn=datasets.refuse)
+    assert_refuses(lambda: list(loader), OSError, "worker 0 cannot start")
 
 
 D = arrays()
@@ -232,6 +280,15 @@ D = arrays()
         ValueError,
         "timeout must be a finite number in [0",
     ),
+    (
+        "unpicklable",
+        lambda: next(
+            iter(DataLoader(D, num_workers=1, workers="processes", collate_fn=lambda samples: samples))
+        ),
+        TypeError,
+        "workers='processes' need a data set, collate_fn, worker_init_fn and transform that can be pickled",
+    ),
+    ("no state", lambda: DataLoader(D).load_state_dict(None), ValueError, "sampler, got NoneType"),
     ("collate", lambda: DataLoader(D, collate_fn=3), TypeError, "collate_fn must be callable, got int"),
     ("generator", lambda: DataLoader(D, generator="x"), TypeError, "generator must be a seed (int)"),
     ("state", lambda: DataLoader(D).load_state_dict({}), ValueError, "the keys epoch, position and sampler"),

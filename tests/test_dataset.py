@@ -91,6 +91,8 @@ def test_random_split_from_the_default_generator():
     ("index", lambda: ArrayDataset(Y).__getitems__([10]), IndexError, "indices must be in [-10, 10), got 10"),
     ("floats", lambda: Subset(Squares(), [0.5]), TypeError, "indices must be a list of ints"),
     ("no data set", lambda: Subset(5, [0]), TypeError, "int has no __len__ and no __getitem__"),
+    ("no lengths", lambda: random_split(Squares(), 6), TypeError, "lengths must be a list of numbers, got int"),
+    ("text", lambda: random_split(Squares(), "6"), TypeError, "lengths must be a list of numbers, got str"),
     ("lengths", lambda: random_split(Squares(), [5, 2]), ValueError, "must add up to the 6 samples"),
     ("fractions", lambda: random_split(Squares(), [0.5, 0.2]), ValueError, "or to 1 as fractions"),
     ("negative", lambda: random_split(Squares(), [7, -1]), ValueError, "every item of lengths must be a finite number"),

@@ -139,6 +139,12 @@ def test_layer_arguments():
     assert np.abs(nn.Linear(100, 100).weight.data).max() <= 0.1
 
 
+def _backward(dy):
+    layer = nn.Linear(3, 4)
+    layer(X)
+    layer.backward(dy)
+
+
 X, W, B = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32), np.ones(4, np.float32)
 
 
@@ -168,6 +174,13 @@ X, W, B = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32), np.ones(4, n
         ValueError,
         "out must not share memory with dy",
     ),
+    (
+        "layer dy",
+        lambda: _backward(X),
+        ValueError,
+        "Linear: dy must have shape (2, 4), that of y, got (2, 3)",
+    ),
+    ("layer dy dtype", lambda: _backward(X.astype("f8")), TypeError, "x float32 and dy float64"),
     ("dy features", lambda: ops.linear_backward_data(X, W), ValueError, "last axis of dy must be 4"),
     ("rows", lambda: ops.linear_backward_weight(X, X[:1]), ValueError, "agree in all axes but the last"),
     ("in_features", lambda: nn.Linear(0, 1), ValueError, "in_features must be at least 1, got 0"),

@@ -212,6 +212,84 @@ def test_continued_runs():
     assert schedules.StepLR(target, 1, 0.5, last_epoch=2).get_last_lr() == [0.0625, 0.25]
 
 
+def test_one_cycle_ends_at_its_final_rate_and_refuses_to_go_on():
+    ours = optimizer(momentum=0.9)
+    schedule = schedules.OneCycleLR(ours, 1.0, 5, anneal_strategy="linear", final_div_factor=10.0)
+    for _ in range(5):
+        schedule.step()
+    final = [1 / 25 / 10] * 2
+    assert schedule.get_last_lr() == pytest.approx(final)
+    assert ours.param_groups[0]["momentum"] == pytest.approx(0.95)
+    before = schedule.state_dict()
+    for _ in range(2):
+        assert_refuses(schedule.step, ValueError, "t must be at most total_steps 5, got 6")
+    assert_refuses(
+        lambda: schedule.load_state_dict({**before, "last_epoch": 6}),
+        ValueError,
+        "at most total_steps 5, got 6",
+    )
+    assert schedule.state_dict() == before
+    ours.load_state_dict(ours.state_dict())  # all its options are still in their ranges
+    sequence = schedules.SequentialLR(ours, [schedules.ConstantLR(ours), schedule], [3])
+    for _ in range(8):
+        sequence.step()
+    assert_refuses(sequence.step, ValueError, "at most total_steps 5, got 6")
+    assert sequence.last_epoch == 8
+
+
+def test_a_group_that_came_later_needs_a_new_schedule():
+    ours = optimizer()
+    schedule = schedules.StepLR(ours, 2)
+    for _ in range(3):
+        schedule.step()
+    ours.add_param_group({"params": Parameter(np.zeros(1)), "lr": 0.4, "initial_lr": 0.4})
+    before = [group["lr"] for group in ours.param_groups]
+    assert_refuses(schedule.step, ValueError, "the optimizer has 3 groups, 2 when the schedule was made")
+    assert [group["lr"] for group in ours.param_groups] == before
+    assert schedule.last_epoch == 3
+    again = schedules.StepLR(ours, 2, last_epoch=schedule.last_epoch)
+    assert again.get_last_lr() == pytest.approx([0.5 * 0.01, 2.0 * 0.01, 0.4 * 0.01])
+
+
+def test_sequences_refuse_a_state_whole():
+    ours = optimizer()
+    parts = [schedules.LinearLR(ours), schedules.StepLR(ours, 2)]
+    sequence = schedules.SequentialLR(ours, parts, [4])
+    for _ in range(6):
+        sequence.step()
+    before, rates = sequence.state_dict(), sequence.get_last_lr()
+    for wrong in (
+        {**before, "base_lrs": [1.0]},
+        {**before, "schedulers": [before["schedulers"][0], {}]},
+        {**before, "schedulers": []},
+        {"schedulers": before["schedulers"]},
+        None,
+    ):
+        with pytest.raises(ValueError, match=r"load_state_dict: (state must|base_lrs must|expected 2)"):
+            sequence.load_state_dict(wrong)
+        assert sequence.state_dict() == before
+        assert sequence.get_last_lr() == rates
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_state_of_an_optimizer_under_pytorch_one_cycle():
+    torch = pytest.importorskip("torch")
+    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5, momentum=0.9)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(theirs, 1.0, 10)
+    for _ in range(4):
+        cycle.step()
+    ours = optim.SGD([Parameter(np.zeros(1))], lr=0.5, momentum=0.9)
+    schedule = schedules.OneCycleLR(ours, 1.0, 10)
+    ours.load_state_dict(theirs.state_dict())
+    schedule.load_state_dict(cycle.state_dict())
+    for _ in range(5):
+        assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"])
+        assert ours.param_groups[0]["momentum"] == pytest.approx(theirs.param_groups[0]["momentum"])
+        schedule.step()
+        cycle.step()
+
+
 def test_plot(tmp_path):
     pytest.importorskip("matplotlib")
     path = tmp_path / "schedule.png"

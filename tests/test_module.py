@@ -29,6 +29,11 @@ class Scale(nn.Module):
         return dy * self.weight.data
 
 
+class _WithoutInit(nn.Module):
+    def __init__(self):
+        self.layer = nn.Identity()
+
+
 class Tower(nn.Module):
     def __init__(self):
         super().__init__()
@@ -153,6 +158,29 @@ def test_strict_loading_lists_everything_and_changes_nothing():
     assert all((before[name] == value).all() for name, value in tower.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    "value", [np.full((4, 3), "a"), np.ones((4, 3), complex), [[None] * 3] * 4], ids=type
+)
+def test_loading_what_is_no_number_changes_nothing(value):
+    tower = Tower()
+    before = {name: np.copy(array) for name, array in tower.state_dict().items()}
+    state = {"first.bias": np.ones(4), "first.weight": value, "scale.weight": np.ones(4)}
+    assert_refuses(lambda: tower.load_state_dict(state, strict=False), ValueError, "non-numeric first.weight")
+    assert all((before[name] == array).all() for name, array in tower.state_dict().items())
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_pytorch_state_is_taken_as_it_is(dtype):
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.Linear(3, 2, dtype=getattr(torch, dtype))
+    ours = nn.Linear(3, 2, dtype=dtype)
+    for state in (theirs.state_dict(), dict(theirs.named_parameters())):
+        ours.weight.data[...] = 0
+        ours.load_state_dict(state)
+        assert (ours.weight.data == theirs.weight.detach().float().numpy()).all()
+
+
 def test_loose_loading_says_what_it_left_out():
     tower = Tower()
     result = tower.load_state_dict({"first.bias": np.full(4, 3.0), "extra": np.zeros(1)}, strict=False)
@@ -184,6 +212,41 @@ def test_a_buffer_that_is_assigned_stays_in_the_state():
     assert "history" not in scale.state_dict()
 
 
+def test_a_buffer_can_be_absent_come_and_go():
+    scale = Scale(2)
+    scale.history = np.zeros(3)  # registered as None
+    assert list(scale.state_dict()) == ["weight", "calls", "history"]
+    scale.calls = None
+    assert list(scale.state_dict()) == ["weight", "history"]
+    assert scale.to(np.float64).history.dtype == np.float64
+    del scale.history
+    assert list(scale.state_dict()) == ["weight"]
+
+
+def test_a_parameter_is_not_replaced_by_an_array():
+    layer = nn.Linear(2, 3)
+    kept = layer.weight
+    assert_refuses(
+        lambda: setattr(layer, "weight", np.zeros((3, 2), np.float32)),
+        TypeError,
+        "weight must be a Parameter or None, got ndarray",
+    )
+    assert layer.weight is kept
+    layer.weight, layer.bias = nn.Parameter(np.ones((3, 2), np.float32)), None
+    assert list(layer.state_dict()) == ["weight"]
+    assert (layer(np.ones((1, 2), np.float32)) == 2).all()
+
+
+def test_a_model_that_is_held_in_part_is_not_converted_in_part():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+    optimizer = gpudl.optim.SGD(model[2].parameters(), lr=0.1)
+    assert_refuses(lambda: model.to(np.float64), ValueError, "an optimizer holds this parameter")
+    assert {array.dtype for array in model.state_dict().values() if array.ndim} == {np.dtype(np.float32)}
+    assert model.to(np.float32, device="cpu") is model
+    model.backward(model(np.ones((2, 2), np.float32)))
+    optimizer.step()
+
+
 def test_apply_goes_children_first():
     order = []
     Tower().apply(lambda module: order.append(type(module).__name__))
@@ -209,6 +272,34 @@ def test_repr_shows_the_tree():
     ),
     ("no dtype", lambda: nn.Linear(1, 1).to("gpu"), TypeError, "got 'gpu'"),
     ("device", lambda: nn.Linear(1, 1).to(device="tpu"), ValueError, "to: device: expected one of"),
+    ("two dtypes", lambda: nn.Linear(1, 1).to(np.float16, "float64"), ValueError, "to: expected one dtype"),
+    ("two devices", lambda: nn.Linear(1, 1).to("cpu", device="cuda"), ValueError, "to: expected one device"),
+    (
+        "state",
+        lambda: nn.Linear(1, 1).load_state_dict(None),
+        TypeError,
+        "state must be a dict of arrays, got",
+    ),
+    (
+        "no init",
+        lambda: _WithoutInit(),
+        AttributeError,
+        "_WithoutInit: call super().__init__() before parameters and modules",
+    ),
+    ("buffer name", lambda: Scale(1).register_buffer("a.b", None), ValueError, "without dots, got 'a.b'"),
+    ("taken", lambda: Scale(1).register_buffer("weight", None), ValueError, "an attribute 'weight' already"),
+    (
+        "no array",
+        lambda: Scale(1).register_buffer("a", [1]),
+        TypeError,
+        "array must be a NumPy or CuPy array",
+    ),
+    (
+        "buffer",
+        lambda: setattr(Scale(1), "calls", 3),
+        TypeError,
+        "buffer calls must be an array or None, got",
+    ),
 )
 def test_bad_calls(call, exception, words):
     assert_refuses(call, exception, words)

@@ -1,5 +1,6 @@
 """Optimizers: all options against PyTorch and the oracles, groups, skipped parameters, state, flat stores."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -97,13 +98,13 @@ def test_state_goes_to_pytorch_and_back(kind, options):
         group.update(own)
     reference.load_state_dict({"state": exported["state"], "param_groups": merged})
     fresh = [Parameter(member.data.copy()) for member in members]
-    copy = kind(fresh, **options)
-    copy.load_state_dict(reference.state_dict())
+    resumed = kind(fresh, **options)
+    resumed.load_state_dict(reference.state_dict())
     for step in range(3, 6):
         give_gradients(fresh, step)
         for mine, other in zip(fresh, theirs, strict=True):
             other.grad = torch.from_numpy(np.array(mine.grad))
-        copy.step()
+        resumed.step()
         reference.step()
         for mine, other in zip(fresh, theirs, strict=True):
             assert_close(mine.data, other.detach().numpy())
@@ -318,6 +319,27 @@ def test_a_second_optimizer_takes_over_and_the_first_says_so():
     assert_refuses(first.step, RuntimeError, "another optimizer has taken parameter 'w'")
 
 
+def test_a_model_and_its_optimizer_are_copied_together():
+    def train(model, optimizer, steps):
+        for step in range(steps):
+            optimizer.zero_grad()
+            model.backward(model(random_array((5, 3), np.float32, seed=step)))
+            optimizer.step()
+
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    groups = [{"params": model[0].parameters(), "lr": 0.2}, {"params": model[2].parameters()}]
+    optimizer = optim.Adam(groups, lr=0.05)
+    train(model, optimizer, 3)
+    other, its = copy.deepcopy((model, optimizer))
+    before = {name: array.copy() for name, array in model.state_dict().items()}
+    train(other, its, 3)
+    assert all(np.array_equal(before[name], array) for name, array in model.state_dict().items())
+    train(model, optimizer, 3)
+    for name, array in model.state_dict().items():
+        assert np.array_equal(other.state_dict()[name], array)
+        assert not np.array_equal(before[name], array)
+
+
 def test_a_model_learns():
     gpudl.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
@@ -377,6 +399,14 @@ def test_gradients_that_are_not_finite(bad):
     total = optim.clip_grad_norm_(members, 1.0)
     assert np.isnan(total) if np.isnan(bad) else np.isinf(total)
     assert np.isnan(members[0].grad).all() if np.isnan(bad) else (members[0].grad == 0).all()
+
+
+def test_the_norm_can_be_taken_without_clipping():
+    member = Parameter(np.zeros(2))
+    member.grad = np.array([3.0, -4.0])
+    assert optim.clip_grad_norm_(member, np.inf) == 5
+    assert optim.clip_grad_norm_(member, np.inf, "inf") == 4
+    assert member.grad.tolist() == [3, -4]
 
 
 def test_clipping_gradients_with_gaps_in_memory():
@@ -530,7 +560,7 @@ def loaded(change):
         "max_norm",
         lambda: optim.clip_grad_norm_([P], -1),
         ValueError,
-        "max_norm must be a finite number in [0",
+        "max_norm must be at least 0, got -1",
     ),
     (
         "clip_value",

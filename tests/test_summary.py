@@ -44,6 +44,21 @@ def test_rows_and_totals():
     assert "input (5, 2, 6, 8): " in text
 
 
+def test_layers_that_are_called_with_more_than_x():
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down, self.up = nn.Conv2d(1, 2, 3, 2, 1), nn.ConvTranspose2d(2, 1, 3, 2, 1)
+
+        def forward(self, x, scale=1):
+            return self.up(self.down(x), output_size=x.shape) * scale
+
+    decoder = Decoder()
+    assert decoder.summary((1, 1, 8, 8)).rows[1].output_shape == (1, 1, 8, 8)
+    x = np.ones((1, 1, 8, 8), np.float32)
+    assert np.array_equal(decoder(x, scale=2), 2 * decoder(x))
+
+
 def test_the_model_stays_as_it_was():
     network = model()
     network[1].eval()

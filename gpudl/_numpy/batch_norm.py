@@ -29,11 +29,14 @@ def batch_norm_forward(
     eps: float,
 ) -> None:
     """y = (x - mean) * rstd * weight + bias with the statistics of x, which are written and tracked."""
+    if num_batches_tracked is not None:
+        num_batches_tracked += 1
+    if len(x) == 0:  # a batch of nothing counts, and teaches nothing
+        mean[...] = rstd[...] = 0
+        return
     with np.errstate(all="ignore"):
         average, variance = _statistics(x)
         inverse = 1 / np.sqrt(variance + eps)
-        if num_batches_tracked is not None:
-            num_batches_tracked += 1
         if running_mean is not None:
             share = 1 / float(num_batches_tracked) if momentum is None else momentum
             _track(running_mean, average, share)

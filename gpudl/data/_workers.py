@@ -5,7 +5,10 @@ from __future__ import annotations
 import collections
 import multiprocessing
 import multiprocessing.connection
+import pickle
+import queue
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,17 +33,31 @@ class ThreadCrew:
     """Threads of one pool."""
 
     def __init__(self, count: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None):
-        numbers = iter(range(count))
+        self._numbers = iter(range(count))
         self._fetch = fetch
-        initializer = None if init is None else lambda: init(next(numbers))
-        self._pool = ThreadPoolExecutor(count, "gpudl-data", initializer)
+        self._init = init
+        self._failure: Exception | None = None
+        self._pool = ThreadPoolExecutor(count, "gpudl-data", self._start)
+
+    def _start(self) -> None:
+        """Run by each thread before its first batch; an error is kept for those who ask for batches."""
+        try:
+            if self._init is not None:
+                self._init(next(self._numbers))
+        except Exception as error:
+            self._failure = error
+
+    def _make(self, indices: list[int], epoch: int) -> Any:
+        if self._failure is not None:
+            raise self._failure
+        return self._fetch(indices, epoch)
 
     def run(self, batches: list[list[int]], epoch: int, ahead: int, timeout: float) -> Iterator[Any]:
         waiting: collections.deque[Future[Any]] = collections.deque()
         remaining = iter(batches)
         try:
             for indices in remaining:
-                waiting.append(self._pool.submit(self._fetch, indices, epoch))
+                waiting.append(self._pool.submit(self._make, indices, epoch))
                 if len(waiting) >= ahead:
                     yield _result(waiting.popleft(), timeout)
             while waiting:
@@ -73,10 +90,16 @@ class ProcessCrew:
             for number in range(count):
                 here, there = context.Pipe()
                 process = context.Process(target=_serve, args=(there, number, fetch, init), daemon=True)
+                self._pipes.append(here)
                 process.start()
                 there.close()
-                self._pipes.append(here)
                 self._processes.append(process)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            self.close()
+            raise TypeError(
+                "DataLoader: workers='processes' need a data set, collate_fn, worker_init_fn and transform that can "
+                f"be pickled (of a module's top level): {error}"
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -139,22 +162,44 @@ class ProcessCrew:
 def _serve(pipe: Any, number: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None) -> None:
     """A worker's life: batches until the pipe is closed at the other end.
 
+    A thread of its own takes the requests: while a batch is being sent nobody else would, and where requests fill
+    the pipe as well, both ends would wait for ever.
     Ctrl-C reaches the whole process group; it is the parent who decides what it means.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_num_threads(1)
+    requests: queue.SimpleQueue[tuple[list[int], int] | None] = queue.SimpleQueue()
+    threading.Thread(target=_take_requests, args=(pipe, requests), daemon=True).start()
     try:
         if init is not None:
             init(number)
         failure = None
     except Exception:
         failure = traceback.format_exc()
-    while True:
-        try:
-            indices, epoch = pipe.recv()
-            pipe.send((failure, None) if failure else _attempt(fetch, indices, epoch))
-        except (EOFError, OSError):
-            return
+    try:
+        while (request := requests.get()) is not None:
+            _send(pipe, (failure, None) if failure else _attempt(fetch, *request))
+    except OSError:
+        return
+
+
+def _take_requests(pipe: Any, requests: queue.SimpleQueue[Any]) -> None:
+    """Requests from the pipe to the queue; None when there are no more."""
+    try:
+        while True:
+            requests.put(pipe.recv())
+    except (EOFError, OSError):
+        requests.put(None)
+
+
+def _send(pipe: Any, answer: tuple[str | None, Any]) -> None:
+    """The answer, or the reason why it cannot be pickled; nothing has been sent then."""
+    try:
+        pipe.send(answer)
+    except OSError:
+        raise
+    except Exception:
+        pipe.send((traceback.format_exc(), None))
 
 
 def _attempt(fetch: Callable[..., Any], indices: list[int], epoch: int) -> tuple[str | None, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gpudl import _backend
 from gpudl.data.dataset import SampleBatch
 from gpudl.ops import _arrays
-from gpudl.ops._arrays import bfloat16
 
 _PILLOW_MODES = {
     "1": "L",
@@ -59,28 +59,16 @@ def _collate_sequences(samples: Sequence[Any]) -> Any:
 
 
 def _to_array(value: Any) -> np.ndarray:
-    if isinstance(value, np.ndarray | np.generic):
+    value = _backend.from_tensor(value)
+    if isinstance(value, np.ndarray | np.generic | bool | int | float | complex):
         return np.asarray(value)
-    if isinstance(value, bool | int | float | complex):
-        return np.asarray(value)
-    torch, pillow = sys.modules.get("torch"), sys.modules.get("PIL.Image")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return tensor_to_array(value)
+    pillow = sys.modules.get("PIL.Image")
     if pillow is not None and isinstance(value, pillow.Image):
         return image_to_array(value)
     raise TypeError(
         "default_collate: samples must hold arrays, numbers, tensors, Pillow images, text, or tuples, lists and "
         f"dicts of them, got {type(value).__name__}; give the loader a collate_fn"
     )
-
-
-def tensor_to_array(tensor: Any) -> np.ndarray:
-    """A PyTorch tensor as a NumPy array, without a copy where it is on the CPU."""
-    torch = sys.modules["torch"]
-    tensor = tensor.detach().cpu()
-    if tensor.dtype == torch.bfloat16:  # NumPy has none of its own
-        return tensor.contiguous().view(torch.int16).numpy().view(bfloat16)
-    return tensor.numpy()
 
 
 def image_to_array(image: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ batch together. `ArrayDataset` does, and no Python runs per sample then.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -135,6 +135,8 @@ def fetch_samples(dataset: Any, indices: list[int]) -> Any:
 
 
 def _counts(total: int, lengths: Sequence[int | float]) -> list[int]:
+    if isinstance(lengths, str) or not isinstance(lengths, Iterable):
+        raise TypeError(f"random_split: lengths must be a list of numbers, got {type(lengths).__name__}")
     values = list(lengths)
     for value in values:
         _arrays.real("random_split", "every item of lengths", value, minimum=0)

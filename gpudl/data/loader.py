@@ -155,10 +155,9 @@ class DataLoader:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The next iteration goes on where the loader that gave `state` was."""
-        if set(state) != {"epoch", "position", "sampler"}:
-            raise ValueError(
-                f"DataLoader: state must have the keys epoch, position and sampler, got {sorted(state)}"
-            )
+        if not isinstance(state, dict) or set(state) != {"epoch", "position", "sampler"}:
+            got = sorted(state) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(f"DataLoader: state must have the keys epoch, position and sampler, got {got}")
         epoch, position = (
             _arrays.integer("DataLoader", name, state[name], minimum=0) for name in ("epoch", "position")
         )
@@ -187,7 +186,8 @@ class Fetch:
         numbers = np.asarray(indices, np.int64)
         if not isinstance(batch, tuple | list):
             return self.transform(batch, indices=numbers, epoch=epoch)
-        return type(batch)([self.transform(batch[0], indices=numbers, epoch=epoch), *batch[1:]])
+        items = [self.transform(batch[0], indices=numbers, epoch=epoch), *batch[1:]]
+        return type(batch)(*items) if hasattr(batch, "_fields") else type(batch)(items)
 
 
 def _batch_sampler(

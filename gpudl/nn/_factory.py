@@ -32,5 +32,5 @@ def to_device(layer: str, array: Array, device: str | None) -> Array:
     """`array` on `device`, or on that of `use_backend` where it is None."""
     if device is None:
         device = _backend.current_backend()
-    _backend.check_backend_name(f"{layer}: device", device)
+    _backend.require_backend(f"{layer}: device", device)
     return _backend.move(array, device)

@@ -21,9 +21,6 @@ class Loss(Module):
         _arrays.one_of(type(self).__name__, "reduction", reduction, self.reductions)
         self.reduction = reduction
 
-    def __call__(self, prediction: Array, target: Array) -> Array:  # type: ignore[override]
-        return self.forward(prediction, target)
-
     def extra_repr(self) -> str:
         return f"reduction={self.reduction!r}"
 

@@ -119,11 +119,11 @@ def _rows(model: Module, x: Any) -> list[LayerSummary]:
     return rows
 
 
-def _noting(name: str, module: Module, rows: list[LayerSummary], counted: set[int]) -> Callable[[Any], Any]:
+def _noting(name: str, module: Module, rows: list[LayerSummary], counted: set[int]) -> Callable[..., Any]:
     forward = module.forward
 
-    def noting(x: Any) -> Any:
-        y = forward(x)
+    def noting(x: Any, *rest: Any, **keywords: Any) -> Any:
+        y = forward(x, *rest, **keywords)
         first = y[0] if isinstance(y, tuple) else y
         fresh = [p for p in module.parameters(recurse=False) if id(p) not in counted]
         counted.update(id(parameter) for parameter in fresh)

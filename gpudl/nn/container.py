@@ -54,6 +54,8 @@ class _ModuleSequence(Module):
         """Add a module at the end; returns self."""
         _require_modules(type(self).__name__, [module])
         name = str(len(self._names))
+        if hasattr(self, name):
+            raise ValueError(f"{type(self).__name__}: append would name the module {name!r}, which is taken")
         self._names.append(name)
         setattr(self, name, module)
         return self

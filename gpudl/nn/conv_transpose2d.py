@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from gpudl import ops
@@ -60,23 +61,49 @@ class ConvTranspose2d(Convolution):
         shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
         self._make_parameters(shape, bias, device, dtype)
 
-    def forward(self, x: Array) -> Array:
-        """x : (N, C, H, W) or (C, H, W), dtype and device of weight. Returns y : (N, K, P, Q) or (K, P, Q)."""
-        y = ops.conv_transpose2d_forward(x, self.weight.data, self._bias_data(), **self._numbers())
-        self.save_for_backward(x)
+    def forward(self, x: Array, output_size: Sequence[int] | None = None) -> Array:
+        """x : (N, C, H, W) or (C, H, W), dtype and device of weight. Returns y : (N, K, P, Q) or (K, P, Q).
+
+        output_size : (P, Q), or the shape of y, out of those that the stride leaves open; None takes output_padding.
+        """
+        numbers = self._numbers()
+        if output_size is not None:
+            numbers["output_padding"] = self._extra_for(x, output_size)
+        y = ops.conv_transpose2d_forward(x, self.weight.data, self._bias_data(), **numbers)
+        self.save_for_backward(x, numbers)
         return y
+
+    def _extra_for(self, x: Array, output_size: Sequence[int]) -> tuple[int, ...]:
+        """The output_padding that gives `output_size`."""
+        op = "ConvTranspose2d"
+        _arrays.require_floats(op, x=x)
+        _arrays.require_ndim(op, "x", x, "(N, C, H, W)", unbatched=True)
+        if not isinstance(output_size, tuple | list) or len(output_size) not in (2, x.ndim):
+            raise ValueError(
+                f"{op}: output_size must be None, 2 ints or {x.ndim} ints for x {x.shape}, got {output_size!r}"
+            )
+        wanted = [_arrays.integer(op, "output_size", extent, minimum=0) for extent in output_size[-2:]]
+        columns = zip(x.shape[-2:], self.stride, self._sides, self.dilation, self.kernel_size, strict=True)
+        least = [(h - 1) * s - sum(sides) + d * (r - 1) + 1 for h, s, sides, d, r in columns]
+        most = [low + s - 1 for low, s in zip(least, self.stride, strict=True)]
+        if not all(low <= p <= high for low, p, high in zip(least, wanted, most, strict=True)):
+            raise ValueError(
+                f"{op}: output_size must be from {tuple(least)} to {tuple(most)} for x {x.shape}, "
+                f"got {tuple(output_size)}"
+            )
+        return tuple(p - low for p, low in zip(wanted, least, strict=True))
 
     def backward(self, dy: Array) -> Array | None:
         """dy : as y. Accumulates into weight.grad and bias.grad; returns dx, shaped as x."""
-        x = self.saved_for_backward()
+        x, numbers = self.saved_for_backward()
         if self.weight.requires_grad:
-            dweight = ops.conv_transpose2d_backward_weight(dy, x, self.weight.shape, **self._numbers())
+            dweight = ops.conv_transpose2d_backward_weight(dy, x, self.weight.shape, **numbers)
             self.weight.accumulate_grad(dweight)
         if self.bias is not None and self.bias.requires_grad:
             self.bias.accumulate_grad(ops.conv_transpose2d_backward_bias(dy))
         if not self.input_requires_grad:
             return None
-        return ops.conv_transpose2d_backward_data(dy, self.weight.data, x.shape, **self._numbers())
+        return ops.conv_transpose2d_backward_data(dy, self.weight.data, x.shape, **numbers)
 
     def _numbers(self) -> dict[str, Any]:
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -39,13 +39,13 @@ class Module:
 
     def __init__(self) -> None:
         self.training = True
-        self._buffers: dict[str, Array] = {}
+        self._buffers: dict[str, Array | None] = {}
         self._saved: tuple[Any, ...] | None = None
 
     # ---- calls
 
-    def __call__(self, x: Any) -> Any:
-        return self.forward(x)
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self.forward(*arguments, **keywords)
 
     def forward(self, x: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
@@ -70,16 +70,39 @@ class Module:
     # ---- structure
 
     def register_buffer(self, name: str, array: Array | None) -> None:
-        """Make `array` part of the state that is saved but not trained; None for a buffer that is absent."""
+        """Make `array` part of the state that is saved but not trained; None for a buffer that is absent so far."""
+        op = f"{type(self).__name__}.register_buffer"
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{op}: name must be text without dots, got {name!r}")
+        if hasattr(self, name) and name not in self._buffers:
+            raise ValueError(f"{op}: there is an attribute {name!r} already")
         if array is not None:
-            self._buffers[name] = array
+            _arrays.require_arrays(op, array=array)
+        self._buffers[name] = array
         object.__setattr__(self, name, array)
 
     def __setattr__(self, name: str, value: Any) -> None:
         buffers = self.__dict__.get("_buffers")
+        if buffers is None and isinstance(value, Parameter | Module):
+            raise AttributeError(
+                f"{type(self).__name__}: call super().__init__() before parameters and modules are assigned"
+            )
+        if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{type(self).__name__}: {name} must be a Parameter or None, got {type(value).__name__}; "
+                f"new values go to {name}.data"
+            )
         if buffers is not None and name in buffers:
+            if value is not None and not _backend.is_array(value):
+                raise TypeError(
+                    f"{type(self).__name__}: buffer {name} must be an array or None, got {type(value).__name__}"
+                )
             buffers[name] = value
         object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._buffers.pop(name, None)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Submodules assigned as attributes, in order of assignment."""
@@ -135,7 +158,8 @@ class Module:
             if isinstance(value, Parameter):
                 yield _join(prefix, name), value
         for name, buffer in self._buffers.items():
-            yield _join(prefix, name), buffer
+            if buffer is not None:
+                yield _join(prefix, name), buffer
         if recurse:
             for name, child in self.named_children():
                 yield from child._named_state(_join(prefix, name), recurse)
@@ -185,12 +209,16 @@ class Module:
         """
         for target in targets:
             if isinstance(target, str) and target in _backend.BACKENDS:
+                _require_once("device", device, target)
                 device = target
             else:
+                _require_once("dtype", dtype, target)
                 dtype = target
         if device is not None:
-            _backend.check_backend_name("to: device", device)
+            _backend.require_backend("to: device", device)
         wanted = None if dtype is None else _arrays.float_dtype("to", dtype)
+        for parameter in self.parameters():
+            parameter.require_convertible(device, wanted)
 
         def convert(array: Array, wanted: np.dtype | None) -> Array:
             if wanted is not None and array.dtype in _arrays.FLOAT_DTYPES and array.dtype != wanted:
@@ -203,7 +231,7 @@ class Module:
                 parameter.data = converted
         for module in self.modules():
             of_buffers = None if wanted is None else module.buffer_dtype(wanted)
-            for name, buffer in list(module._buffers.items()):
+            for name, buffer in module.named_buffers(recurse=False):
                 setattr(module, name, convert(buffer, of_buffers))
         return self
 
@@ -223,28 +251,33 @@ class Module:
     def load_state_dict(self, state: dict[str, Array], strict: bool = True) -> IncompatibleKeys:
         """Copy `state` into parameters and buffers; dtypes are converted, shapes must agree.
 
-        With strict=True every name must be there and none besides. All missing, unexpected and misshapen
-        names are listed in one ValueError, and nothing has changed then. Misshapen ones raise in both modes.
+        state : arrays (or PyTorch's tensors) by name. With strict=True every name must be there and none besides. All
+        missing, unexpected, misshapen and non-numeric ones are listed in one ValueError, and nothing has changed then.
+        Misshapen and non-numeric ones raise in both modes.
         """
+        op = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{op}: state must be a dict of arrays, got {type(state).__name__}")
         own = dict(self._named_state("", True))
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
-        wrong = [
-            f"{name}: expected {tuple(own[name].shape)}, got {np.shape(value)}"
-            for name, value in state.items()
-            if name in own and tuple(own[name].shape) != np.shape(value)
+        given = {name: _as_array(value) for name, value in state.items() if name in own}
+        problems = [
+            f"misshapen {name}: expected {own[name].shape}, got {array.shape}"
+            for name, array in given.items()
+            if own[name].shape != array.shape
         ]
-        problems = [f"misshapen {line}" for line in wrong]
+        problems += [
+            f"non-numeric {name}: {array.dtype}" for name, array in given.items() if not _is_real(array.dtype)
+        ]
         if strict:
-            problems += [f"missing {name}" for name in missing] + [
-                f"unexpected {name}" for name in unexpected
-            ]
+            problems += [f"missing {name}" for name in missing]
+            problems += [f"unexpected {name}" for name in unexpected]
         if problems:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
-        for name, value in state.items():
-            if name in own:
-                target = own[name].data if isinstance(own[name], Parameter) else own[name]
-                target[...] = _backend.move(value, "cuda" if _backend.is_cupy(target) else "cpu")
+            raise ValueError(f"{op}: " + "; ".join(problems))
+        for name, array in given.items():
+            target = own[name].data if isinstance(own[name], Parameter) else own[name]
+            target[...] = _backend.move(array, "cuda" if _backend.is_cupy(target) else "cpu")
         return IncompatibleKeys(missing, unexpected)
 
     # ---- text
@@ -272,6 +305,20 @@ class Module:
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return "\n".join([f"{type(self).__name__}({self.extra_repr()}", *lines, ")"])
+
+
+def _require_once(name: str, before: Any, target: Any) -> None:
+    if before is not None:
+        raise ValueError(f"to: expected one {name}, got {before!r} and {target!r}")
+
+
+def _as_array(value: Any) -> Array:
+    value = _backend.from_tensor(value)
+    return value if _backend.is_array(value) else np.asarray(value)
+
+
+def _is_real(dtype: np.dtype) -> bool:
+    return dtype.kind in "biuf" or dtype in _arrays.FLOAT_DTYPES
 
 
 def _join(prefix: str, name: str) -> str:

@@ -49,11 +49,7 @@ class Parameter:
                 self._grad = None
             self._data = value
             return
-        if value.dtype != self._data.dtype or _moved(value, self._data):
-            raise ValueError(
-                "Parameter: an optimizer holds this parameter, so its dtype and device are fixed "
-                f"({self._data.dtype}); convert the model before making the optimizer"
-            )
+        self.require_convertible("cuda" if _backend.is_cupy(value) else "cpu", value.dtype)
         self._slot.data[...] = value
 
     @property
@@ -79,6 +75,16 @@ class Parameter:
             return
         self._check_gradient(gradient)
         self._grad += gradient
+
+    def require_convertible(self, device: str | None, dtype: _arrays.np.dtype | None) -> None:
+        """Raise ValueError where an optimizer holds this parameter and it would change its dtype or device."""
+        moves = device is not None and (device == "cuda") != _backend.is_cupy(self._data)
+        converts = dtype is not None and dtype != self._data.dtype
+        if self._slot is not None and (moves or converts):
+            raise ValueError(
+                "Parameter: an optimizer holds this parameter, so its dtype and device are fixed "
+                f"({self._data.dtype}); convert the model before making the optimizer"
+            )
 
     def bind(self, slot: Slot) -> None:
         """Move data and gradient into an optimizer's store; later writes go there."""

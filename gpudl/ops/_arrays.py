@@ -111,6 +111,18 @@ def real(
     return number
 
 
+def extended_real(op: str, name: str, value: object, *, minimum: float = -math.inf) -> float:
+    """`value` as a float of at least `minimum` that may be infinite; bool and NaN are refused."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
+    number = float(value)
+    if math.isnan(number):
+        raise ValueError(f"{op}: {name} must be a number, got nan")
+    if number < minimum:
+        raise ValueError(f"{op}: {name} must be at least {minimum}, got {number}")
+    return number
+
+
 def one_of(op: str, name: str, value: object, allowed: Sequence[object]) -> None:
     """Check that `value` is one of `allowed`."""
     if value not in allowed:

@@ -29,7 +29,8 @@ def batch_norm_forward(
 
     Parameters
     ----------
-    x : (N, C, ...) float16, bfloat16, float32 or float64 with more than one value per channel, NumPy or CuPy.
+    x : (N, C, ...) float16, bfloat16, float32 or float64, NumPy or CuPy, not with a single value per channel. An empty
+        x leaves running_mean and running_var as they are, and is counted.
     weight, bias : (C,) or None (1 and 0), dtype and device of x.
     running_mean, running_var : (C,) float32 (float64 for float64 x), both or neither; written.
     num_batches_tracked : int64 array of shape (), or None; it is counted up by one.
@@ -51,7 +52,7 @@ def batch_norm_forward(
     executor, (weight, bias) = _check(op, x, weight, bias)
     _check_running(op, x, running_mean, running_var)
     momentum, eps = _check_tracking(op, running_mean, num_batches_tracked, momentum), _eps(op, eps)
-    if x.size // max(x.shape[1], 1) < 2:
+    if x.size and x.size == x.shape[1]:
         raise ValueError(f"{op}: expected more than 1 value per channel when training, got x {x.shape}")
     _normalisation.require_writeable(
         op, running_mean=running_mean, running_var=running_var, num_batches_tracked=num_batches_tracked

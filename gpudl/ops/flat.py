@@ -23,7 +23,7 @@ def flat_norm(x: Array, *, norm_type: float = 2.0) -> float:
     """
     op = "flat_norm"
     executor = _segments.require_flat(op, x=x)
-    power = _number(op, "norm_type", norm_type)
+    power = _arrays.extended_real(op, "norm_type", norm_type)
     if x.size == 0:
         return 0.0
     partials = np.empty(-(-x.size // _BLOCK))
@@ -62,7 +62,7 @@ def flat_scale(x: Array, *, factor: float) -> None:
     """
     executor = _segments.require_flat("flat_scale", x=x)
     _segments.require_writeable("flat_scale", x=x)
-    executor.flat_scale(x, factor=_number("flat_scale", "factor", factor))
+    executor.flat_scale(x, factor=_arrays.extended_real("flat_scale", "factor", factor))
 
 
 def flat_clamp(x: Array, *, limit: float) -> None:
@@ -91,12 +91,3 @@ def flat_average(x: Array, average: Array, *, decay: float) -> None:
     if average.dtype != expected:
         raise TypeError(f"{op}: average must be {np.dtype(expected)} for x of {x.dtype}, got {average.dtype}")
     executor.flat_average(x, average, decay=_arrays.real(op, "decay", decay, minimum=0, maximum=1))
-
-
-def _number(op: str, name: str, value: object) -> float:
-    """A float that may be infinite, but not NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
-    if math.isnan(value):
-        raise ValueError(f"{op}: {name} must be a number, got nan")
-    return float(value)

@@ -14,25 +14,26 @@ from gpudl.optim._flat_store import grad_spans
 def clip_grad_norm_(
     parameters: Parameter | Iterable[Parameter],
     max_norm: float,
-    norm_type: float = 2.0,
+    norm_type: float | str = 2.0,
     error_if_nonfinite: bool = False,
 ) -> float:
     """Scale all gradients by min(1, max_norm / (norm + 1e-6)), norm being that of all elements together.
 
-    parameters : one or several; those without a gradient are left out. max_norm : >= 0.
-    norm_type : any number, also inf. error_if_nonfinite : RuntimeError for a norm that is inf or NaN, before scaling.
+    parameters : one or several; those without a gradient are left out. max_norm : >= 0; inf only takes the norm.
+    norm_type : any number, also inf or "inf".
+    error_if_nonfinite : RuntimeError for a norm that is inf or NaN, before scaling.
     Returns the norm before. Follows torch.nn.utils.clip_grad_norm_.
     """
     op = "clip_grad_norm_"
     spans = grad_spans(_members(op, parameters))
-    _arrays.real(op, "max_norm", max_norm, minimum=0)
-    norms = [ops.flat_norm(span, norm_type=norm_type) for span in spans]
-    total = _together(norms, float(norm_type))
+    limit = _arrays.extended_real(op, "max_norm", max_norm, minimum=0)
+    power = math.inf if norm_type == "inf" else _arrays.extended_real(op, "norm_type", norm_type)
+    total = _together([ops.flat_norm(span, norm_type=power) for span in spans], power)
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(
             f"{op}: the norm of the gradients is {total}; error_if_nonfinite=False scales anyway"
         )
-    factor = max_norm / (total + 1e-6)
+    factor = limit / (total + 1e-6)
     if not factor >= 1:
         for span in spans:
             ops.flat_scale(span, factor=factor) if math.isfinite(factor) else _spoil(span)

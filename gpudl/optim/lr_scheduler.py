@@ -38,12 +38,24 @@ class LRScheduler:
         raise NotImplementedError
 
     def step(self, epoch: float | None = None) -> None:
-        """Go on to the next t, or to t = epoch (fractions allowed where the formula has them)."""
-        if epoch is None:
-            self.last_epoch += 1
-        else:
-            self.last_epoch = _arrays.real(type(self).__name__, "epoch", epoch, minimum=0)
-        self._apply(self.last_epoch)
+        """Go on to the next t, or to t = epoch (fractions allowed where the formula has them).
+
+        Raises ValueError where the optimizer has got another number of groups, before anything has changed.
+        """
+        op = type(self).__name__
+        t = self.last_epoch + 1 if epoch is None else _arrays.real(op, "epoch", epoch, minimum=0)
+        if len(self.optimizer.param_groups) != len(self.base_lrs):
+            raise ValueError(
+                f"{op}: the optimizer has {len(self.optimizer.param_groups)} groups, {len(self.base_lrs)} when the "
+                f"schedule was made; give the new ones 'initial_lr' and make a schedule with "
+                f"last_epoch={self.last_epoch}"
+            )
+        self._require_step(t)
+        self.last_epoch = t
+        self._apply(t)
+
+    def _require_step(self, t: float) -> None:
+        """Raise ValueError for a t that the formula does not have."""
 
     def _apply(self, t: float) -> None:
         for i, (group, base) in enumerate(zip(self.optimizer.param_groups, self.base_lrs, strict=True)):
@@ -58,19 +70,28 @@ class LRScheduler:
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where the schedule that gave `state` was (PyTorch's has these keys too), and set its rates."""
+        """Continue where the schedule that gave `state` was (PyTorch's has these keys too), and set its rates.
+
+        Raises ValueError or TypeError for what does not fit, before anything has changed.
+        """
+        self._take(self._checked_state(state))
+
+    def _checked_state(self, state: dict[str, Any]) -> dict[str, Any]:
         op = f"{type(self).__name__}.load_state_dict"
-        if not {"last_epoch", "base_lrs"} <= set(state):
-            raise ValueError(
-                f"{op}: state must have the keys 'last_epoch' and 'base_lrs', got {sorted(state)}"
-            )
+        if not isinstance(state, dict) or not {"last_epoch", "base_lrs"} <= set(state):
+            got = sorted(state) if isinstance(state, dict) else type(state).__name__
+            raise ValueError(f"{op}: state must have the keys 'last_epoch' and 'base_lrs', got {got}")
         if len(state["base_lrs"]) != len(self.base_lrs):
             raise ValueError(
                 f"{op}: base_lrs must have {len(self.base_lrs)} numbers, got {len(state['base_lrs'])}"
             )
         t = _arrays.real(op, "last_epoch", state["last_epoch"], minimum=0)
-        self.base_lrs = [_arrays.real(op, "base_lrs", base) for base in state["base_lrs"]]
-        self.last_epoch = int(t) if float(t).is_integer() else t
+        base_lrs = [_arrays.real(op, "base_lrs", base) for base in state["base_lrs"]]
+        self._require_step(t)
+        return {"last_epoch": int(t) if t.is_integer() else t, "base_lrs": base_lrs}
+
+    def _take(self, state: dict[str, Any]) -> None:
+        self.base_lrs, self.last_epoch = state["base_lrs"], state["last_epoch"]
         self._apply(self.last_epoch)
 
 
@@ -237,7 +258,7 @@ class OneCycleLR(LRScheduler):
     pct_start : share of the steps that rise. anneal_strategy : "cos" or "linear".
     cycle_momentum : momentum (or beta1 of Adam) goes from max_momentum to base_momentum and back.
     three_phase : falls to the initial rate first, as long as it rose, then to the final one.
-    Smith and Topin, 2018. A step after total_steps is a ValueError.
+    Smith and Topin, 2018. t = total_steps keeps the final rate; a step after it is a ValueError.
     """
 
     def __init__(
@@ -283,9 +304,11 @@ class OneCycleLR(LRScheduler):
         final = low / self.final_div_factor
         return self._value(t, [low, top, low, final] if self.three_phase else [low, top, final])
 
-    def _apply(self, t: float) -> None:
+    def _require_step(self, t: float) -> None:
         if t > self.total_steps:
             raise ValueError(f"OneCycleLR: t must be at most total_steps {self.total_steps}, got {t}")
+
+    def _apply(self, t: float) -> None:
         super()._apply(t)
         if not self.cycle_momentum:
             return
@@ -304,7 +327,7 @@ class OneCycleLR(LRScheduler):
         start = 0.0
         for i, end in enumerate(ends):
             if t <= end or i == len(ends) - 1:
-                share = (t - start) / (end - start) if end != start else 1.0
+                share = min((t - start) / (end - start), 1.0) if end != start else 1.0
                 return self._anneal(levels[i], levels[i + 1], share)
             start = end
         raise AssertionError("a phase was not found")
@@ -342,9 +365,18 @@ class SequentialLR(LRScheduler):
         self.milestones = [_arrays.integer("SequentialLR", "milestones", m, minimum=1) for m in milestones]
         super().__init__(optimizer, last_epoch)
 
-    def _apply(self, t: float) -> None:
+    def _place(self, t: float) -> tuple[LRScheduler, float]:
+        """The schedule that rules at t, and its own t."""
         index = bisect.bisect_right(self.milestones, t)
-        self.schedulers[index].step(t - (self.milestones[index - 1] if index else 0))
+        return self.schedulers[index], t - (self.milestones[index - 1] if index else 0)
+
+    def _require_step(self, t: float) -> None:
+        scheduler, own = self._place(t)
+        scheduler._require_step(own)
+
+    def _apply(self, t: float) -> None:
+        scheduler, own = self._place(t)
+        scheduler.step(own)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -352,15 +384,20 @@ class SequentialLR(LRScheduler):
             "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def _checked_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        checked = super()._checked_state(state)
         inner = state.get("schedulers", state.get("_schedulers"))
         if inner is None or len(inner) != len(self.schedulers):
             raise ValueError(
                 f"SequentialLR.load_state_dict: expected {len(self.schedulers)} schedulers in state"
             )
-        for scheduler, theirs in zip(self.schedulers, inner, strict=True):
-            scheduler.load_state_dict(theirs)
-        super().load_state_dict(state)
+        pairs = zip(self.schedulers, inner, strict=True)
+        return {**checked, "schedulers": [scheduler._checked_state(theirs) for scheduler, theirs in pairs]}
+
+    def _take(self, state: dict[str, Any]) -> None:
+        for scheduler, own in zip(self.schedulers, state["schedulers"], strict=True):
+            scheduler._take(own)
+        super()._take(state)
 
 
 class ReduceLROnPlateau:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from gpudl import _backend
 from gpudl.nn.parameter import Parameter
 from gpudl.ops import _arrays
 from gpudl.optim._flat_store import FlatStore, Slot, make_stores
 
-# Keys of PyTorch's groups that are about how it computes; its state dictionaries have them, ours do not.
+# Keys of PyTorch's groups that ours do not have: how it computes, and what its OneCycleLR leaves there.
 _PYTORCH_EXECUTION = {"foreach", "fused", "capturable", "differentiable"}
+_PYTORCH_ONE_CYCLE = {"max_lr", "min_lr", "max_momentum", "base_momentum"}
+_LEFT_OUT = {"params", "param_names", *_PYTORCH_EXECUTION, *_PYTORCH_ONE_CYCLE}
 
 
 class Optimizer:
@@ -30,13 +34,16 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: dict[str, Any]):
         self.defaults = defaults
-        self.param_groups: list[dict[str, Any]] = []
+        groups = [self._group(entry) for entry in _as_groups(self._op, params)]
+        self._require_disjoint(groups)
+        self._start(defaults, groups)
+
+    def _start(self, defaults: dict[str, Any], groups: list[dict[str, Any]]) -> None:
+        self.defaults = defaults
+        self.param_groups = groups
         self._names: dict[int, str] = {}
         self._steps: dict[int, int] = {}
         self._stores: list[FlatStore] = []
-        groups = [self._group(entry, []) for entry in _as_groups(self._op, params)]
-        self._require_disjoint(groups)
-        self.param_groups = groups
         self._build()
 
     @property
@@ -67,12 +74,12 @@ class Optimizer:
         """Add a group with options of its own, e.g. unfrozen layers with a smaller lr."""
         if not isinstance(param_group, dict):
             raise TypeError(f"{self._op}: param_group must be a dict, got {type(param_group).__name__}")
-        group = self._group(param_group, self.param_groups)
+        group = self._group(param_group)
         self._require_disjoint([*self.param_groups, group])
         self.param_groups.append(group)
         self._build()
 
-    def _group(self, entry: dict[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
+    def _group(self, entry: dict[str, Any]) -> dict[str, Any]:
         known = {"params", "param_names", "initial_lr", *self.defaults}
         unknown = sorted(set(entry) - known)
         if unknown or "params" not in entry:
@@ -269,7 +276,7 @@ class Optimizer:
             keys.update({id(p): place[name] for p, name in zip(own["params"], mine, strict=True)})
         options = []
         for group in theirs:
-            kept = {k: v for k, v in group.items() if k not in {"params", "param_names", *_PYTORCH_EXECUTION}}
+            kept = {name: value for name, value in group.items() if name not in _LEFT_OUT}
             unknown = sorted(set(kept) - set(self.defaults) - {"initial_lr"})
             if unknown:
                 raise ValueError(f"{op}: unknown options {unknown}; this is the state of another optimizer")
@@ -293,6 +300,14 @@ class Optimizer:
                 )
         count = int(float(_as_array(entry.get("step", 1))))
         return _arrays.integer(op, f"step of {key!r}", count, minimum=0), arrays
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Optimizer:
+        """An optimizer of its own over copies of the parameters: those of a model that is copied with it."""
+        other = object.__new__(type(self))
+        memo[id(self)] = other
+        other._start(copy.deepcopy(self.defaults, memo), copy.deepcopy(self.param_groups, memo))
+        other.load_state_dict(self.state_dict())
+        return other
 
     def __repr__(self) -> str:
         lines = [f"{self._op} ("]
@@ -330,10 +345,9 @@ def _all_text(keys: list[Any]) -> bool:
 
 
 def _as_array(value: Any) -> Any:
-    """PyTorch's tensors as NumPy arrays; arrays and numbers as they are."""
-    if hasattr(value, "detach"):
-        return value.detach().cpu().numpy()
-    return value if hasattr(value, "shape") else np.asarray(value)
+    """Arrays as they are, PyTorch's tensors and numbers as NumPy arrays."""
+    value = _backend.from_tensor(value)
+    return value if _backend.is_array(value) else np.asarray(value)
 
 
 def require_numbers(op: str, group: dict[str, Any], **minima: float) -> None:

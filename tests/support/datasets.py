@@ -2,7 +2,9 @@
 
 import os
 import signal
+import threading
 import time
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +38,32 @@ class Dies(Squares):
         return super().__getitem__(index)
 
 
+class Exits(Squares):
+    """The worker that is given sample 7 leaves without a word."""
+
+    def __getitem__(self, index):
+        if index == 7:
+            os._exit(3)
+        return super().__getitem__(index)
+
+
+class Zeros(Squares):
+    """A number for each sample, many at once: requests are as long as the batches."""
+
+    def __getitems__(self, indices):
+        return [0] * len(indices)
+
+
+class Point(NamedTuple):
+    x: np.ndarray
+    y: int
+
+
+class Points(Squares):
+    def __getitem__(self, index):
+        return Point(*super().__getitem__(index))
+
+
 class Sleeps(Squares):
     def __getitem__(self, index):
         if index == 7:
@@ -54,3 +82,8 @@ def refuse(number):
 
 def reverse(samples):
     return [sample[1] for sample in samples][::-1]
+
+
+def locks(samples):
+    """Nothing that can be sent to another process."""
+    return [threading.Lock() for _ in samples]
