@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._precision import HALF_DTYPES
 
 _MIN_BLOCKS = 4  # so that a batch that fits one block still occupies threads
+_SHORT = (
+    1 << 16
+)  # values; calls on fewer take turns at the interpreter lock, and two threads are slower than one
 
 
 def groups(images: int, image_bytes: int, target: int) -> list[tuple[int, int]]:
     """Images cut into groups of about `target` bytes, several groups where there are as many images."""
     return _parallel.ranges(images, max(1, min(target // max(1, image_bytes), -(-images // _MIN_BLOCKS))))
+
+
+def alike(keys: np.ndarray, largest: int) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Samples whose rows of `keys` (N, K) are equal, at most `largest` together: (the row, their numbers)."""
+    rows, which = np.unique(keys, axis=0, return_inverse=True)
+    for k, row in enumerate(rows.tolist()):
+        samples = np.flatnonzero(which.reshape(-1) == k)
+        for start, stop in _parallel.ranges(len(samples), largest):
+            yield row, samples[start:stop]
+
+
+def run(block: Callable[[int], None], count: int, values: int) -> None:
+    """block(i) for every i < count, in threads where the blocks' calls work on enough of all `values`."""
+    if values < count * _SHORT:
+        for i in range(count):
+            block(i)
+    else:
+        _parallel.run(block, count)
 
 
 def pixels(x: np.ndarray) -> np.ndarray:
@@ -21,17 +43,14 @@ def pixels(x: np.ndarray) -> np.ndarray:
     return memory.view(np.dtype((np.void, memory.shape[3] * memory.itemsize)))[..., 0]
 
 
-def store(values: np.ndarray, target: np.ndarray) -> None:
-    """Round computed values to the dtype of the images: uint8 to the nearest, halves to even, in [0, 255].
-
-    NaN becomes 0 in uint8. Overwrites `values`.
-    """
-    if target.dtype == np.uint8:
+def round_pixels(values: np.ndarray, dtype: np.dtype) -> None:
+    """In place: to the nearest of 0 to 255, halves to even, where the pixels are uint8. Others round when stored."""
+    if dtype == np.uint8:
         np.rint(values, out=values)
         np.clip(values, 0, 255, out=values)
-        target[...] = values
-    elif target.dtype in HALF_DTYPES:
-        with np.errstate(over="ignore"):  # out of range becomes inf, as on the GPU
-            target[...] = values
-    else:
-        target[...] = values
+
+
+def store(values: np.ndarray, target: np.ndarray) -> None:
+    """Computed values to pixels. Overwrites `values`."""
+    round_pixels(values, target.dtype)
+    target[...] = values

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._images import groups, pixels, store
+from gpudl._numpy._images import groups, pixels, run, store
 from gpudl._numpy._precision import accumulation_dtype
 
-_TILE = 1 << 14  # pixels of y
+_TILE = 1 << 16  # pixels of y
 _BEFORE, _AFTER = 1, 2  # border; a place clipped to the extent also reads the pixel after that
 
 
@@ -31,7 +31,7 @@ def image_affine(
                 u, v = _places(matrices[first:last], p0, p1, Q)
                 source(u, v, y[first:last, :, p0:p1])
 
-    _parallel.run(block, len(pieces))
+    run(block, len(pieces), y.size)
 
 
 def _places(matrices: np.ndarray, p0: int, p1: int, Q: int) -> tuple[np.ndarray, np.ndarray]:

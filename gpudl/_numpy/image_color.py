@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._images import store
+from gpudl._numpy._images import alike, round_pixels, run
 
 _BLOCK = 1 << 17  # values computed together
 _NOTHING = 4
@@ -18,28 +18,19 @@ def image_color(x: np.ndarray, factors: np.ndarray, steps: np.ndarray, y: np.nda
 
     Steps are 0 brightness, 1 contrast, 2 saturation, 3 hue. factors : (N, 4) of the dtype computed in.
     """
-    sequences, members = np.unique(steps, axis=0, return_inverse=True)
-    largest = max(1, _BLOCK // x[0].size)
-    work = []
-    for k, sequence in enumerate(sequences.tolist()):
-        samples = np.flatnonzero(members.reshape(-1) == k)
-        adjustments = [_ADJUSTMENTS[step] for step in sequence if step != _NOTHING]
-        columns = [step for step in sequence if step != _NOTHING]
-        work += [
-            (adjustments, columns, samples[start:stop])
-            for start, stop in _parallel.ranges(len(samples), largest)
-        ]
+    work = list(alike(steps, max(1, _BLOCK // x[0].size)))
 
     def block(i: int) -> None:
-        adjustments, columns, samples = work[i]
+        sequence, samples = work[i]
         with np.errstate(all="ignore"):  # NaN and inf go through as they are
             images = _Planes(x, samples, factors.dtype)
-            for adjust, column in zip(adjustments, columns, strict=True):
-                adjust(images, factors[samples, column, None])
-                images.clip()
+            for step in sequence:
+                if step != _NOTHING:
+                    _ADJUSTMENTS[step](images, factors[samples, step, None])
+                    images.clip()
             images.store(y, samples)
 
-    _parallel.run(block, len(work))
+    run(block, len(work), y.size)
 
 
 class _Planes:
@@ -48,8 +39,8 @@ class _Planes:
     def __init__(self, x: np.ndarray, samples: np.ndarray, dtype: np.dtype):
         _, C, H, W = x.shape
         self.dtype = dtype
+        self.pixel_dtype = x.dtype
         self.whole = x.dtype == np.uint8
-        self.top = 255 if self.whole else 1
         self.channels = _parallel.scratch("color_planes", (C, len(samples), H * W), dtype)
         self._pixels = (H, W)
         for j, n in enumerate(samples):
@@ -59,9 +50,9 @@ class _Planes:
         return _parallel.scratch(f"color_{name}", self.channels.shape[1:], self.dtype)
 
     def clip(self) -> None:
-        if self.whole:
-            np.rint(self.channels, out=self.channels)
-        np.clip(self.channels, 0, self.top, out=self.channels)
+        round_pixels(self.channels, self.pixel_dtype)
+        if not self.whole:
+            np.clip(self.channels, 0, 1, out=self.channels)
 
     def grey(self) -> np.ndarray:
         """The grey image, in scratch."""
@@ -87,7 +78,7 @@ class _Planes:
     def store(self, y: np.ndarray, samples: np.ndarray) -> None:
         C = len(self.channels)
         for j, n in enumerate(samples):
-            store(self.channels[:, j].reshape(C, *self._pixels), y[n])
+            y[n] = self.channels[:, j].reshape(C, *self._pixels)
 
 
 def _brightness(images: _Planes, factor: np.ndarray) -> None:
@@ -118,12 +109,19 @@ def _hue(images: _Planes, turn: np.ndarray) -> None:
     np.minimum(spread, blue, out=spread)
     np.subtract(largest, spread, out=spread)
     of_red = red == largest
-    of_green = (green == largest) & ~of_red
+    of_green = green == largest
     np.subtract(red, green, out=hue)
-    np.subtract(blue, red, out=hue, where=of_green)
-    np.subtract(green, blue, out=hue, where=of_red)
-    np.divide(hue, spread, out=hue, where=spread != 0)
-    hue += np.where(of_red, 0, np.where(of_green, 2, 4)).astype(images.dtype)
+    np.subtract(blue, red, out=place)
+    np.copyto(hue, place, where=of_green)
+    np.subtract(green, blue, out=place)
+    np.copyto(hue, place, where=of_red)
+    place[...] = spread
+    np.copyto(place, 1, where=spread == 0)
+    hue /= place
+    place[...] = 4
+    np.copyto(place, 2, where=of_green)
+    np.copyto(place, 0, where=of_red)
+    hue += place
     hue += 6 * turn
     for channel, sector in zip(images.channels, _SECTORS, strict=True):
         np.add(hue, images.dtype.type(sector), out=place)

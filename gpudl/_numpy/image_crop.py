@@ -25,8 +25,8 @@ def image_crop(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: np.nd
             if r is None or c is None:
                 target[n] = source[n].take(rows[n], axis=0).take(columns[n], axis=1)
                 continue
-            if p.stop - p.start < target.shape[1] or q.stop - q.start < target.shape[2]:
-                target[n] = color
+            target[n, : p.start] = target[n, p.stop :] = color
+            target[n, p, : q.start] = target[n, p, q.stop :] = color
             target[n, p, q] = source[n, r, c]
 
     _parallel.run(block, len(pieces))

@@ -1,6 +1,6 @@
 """Images at another size: rows are summed first, then columns as rows of the transposed result.
 
-So both sums run over long contiguous rows.
+So both sums run over long contiguous rows. Samples with as many taps go together.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._images import groups, store
+from gpudl._numpy._images import alike, round_pixels, run
 
-_BLOCK = 1 << 18  # bytes of computed values
+_BLOCK = 1 << 19  # bytes of computed values
+_MIN_BLOCKS = 4
 
 
 def image_resize(
@@ -28,38 +29,44 @@ def image_resize(
     Row p is the sum over t < row_count[n], in ascending order, of row_weights[n, p, t] * row row_first[n, p] + t;
     columns likewise. first : (N, P) int32. weights : (N, P, T) of the dtype computed in. count : (N,) int32.
     """
-    _, C, P, Q = y.shape
+    N, C, P, Q = y.shape
     dtype = row_weights.dtype
-    pieces = groups(len(y), y[0].size * dtype.itemsize, _BLOCK)
-
-    def one(n: int) -> None:
-        rows, columns = row_first[n], column_first[n]
-        top, bottom = rows.min(), rows.max() + row_count[n]
-        left, right = columns.min(), columns.max() + column_count[n]
-        width = right - left
-        box = _parallel.scratch("resize_box", (bottom - top, width, C), dtype)
-        box[...] = x[n, :, top:bottom, left:right].transpose(1, 2, 0)
-        box = box.reshape(bottom - top, width * C)
-        short = _sums("resize_rows", box, rows - top, row_weights[n], row_count[n]).reshape(P, width, C)
-        turned = _parallel.scratch("resize_turned", (width, C, P), dtype)
-        for c in range(C):
-            turned[:, c] = short[:, :, c].T
-        turned = turned.reshape(width, C * P)
-        made = _sums("resize_columns", turned, columns - left, column_weights[n], column_count[n])
-        store(made.reshape(Q, C, P).transpose(1, 2, 0), y[n])
+    largest = max(1, _BLOCK // (max(x[0].size, y[0].size) * dtype.itemsize))
+    work = list(alike(np.stack([row_count, column_count], axis=1), min(largest, -(-N // _MIN_BLOCKS))))
 
     def block(i: int) -> None:
+        (row_taps, column_taps), samples = work[i]
+        rows, columns = row_first[samples], column_first[samples]
+        top, bottom = rows.min(), rows.max() + row_taps
+        left, right = columns.min(), columns.max() + column_taps
+        G, height, width = len(samples), bottom - top, right - left
+        images = np.arange(G)[:, None]
+        box = _parallel.scratch("resize_box", (G, height, width, C), dtype)
+        for j, n in enumerate(samples):
+            box[j] = x[n, :, top:bottom, left:right].transpose(1, 2, 0)
+        box = box.reshape(G * height, width * C)
         with np.errstate(all="ignore"):  # 0 * inf is NaN
-            for n in range(*pieces[i]):
-                one(n)
+            short = _sums("rows", box, rows - top + images * height, row_weights[samples], row_taps)
+            short = short.reshape(G, P, width, C)
+            turned = _parallel.scratch("resize_turned", (G, width, C, P), dtype)
+            for c in range(C):
+                turned[:, :, c] = short[..., c].transpose(0, 2, 1)
+            turned = turned.reshape(G * width, C * P)
+            places = columns - left + images * width
+            made = _sums("columns", turned, places, column_weights[samples], column_taps)
+            round_pixels(made, y.dtype)
+            made = made.reshape(G, Q, C, P).transpose(0, 2, 3, 1)
+            for j, n in enumerate(samples):
+                y[n] = made[j]
 
-    _parallel.run(block, len(pieces))
+    run(block, len(work), y.size)
 
 
 def _sums(key: str, x: np.ndarray, first: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
-    """The sum over t < count of weights[i, t] * x[first[i] + t] for each i, in scratch."""
+    """The sum over t < count of weights[j, i, t] * x[first[j, i] + t] for each row (j, i), in scratch."""
+    first, weights = first.reshape(-1), weights.reshape(first.size, -1)
     shape = (len(first), x.shape[1])
-    made = _parallel.scratch(key, shape, x.dtype)
+    made = _parallel.scratch(f"resize_{key}", shape, x.dtype)
     term = _parallel.scratch("resize_term", shape, x.dtype)
     for t in range(count):
         target = term if t else made
