@@ -397,12 +397,12 @@ def test_the_parts_share_no_sample_and_have_every_class():
 # ---- interrupts and kills
 
 
-def started(folder, *options):
-    """A run that has written at least one checkpoint."""
-    command = gpudl_command("train", "--output", folder, "--epochs", "6", "--checkpoint-steps", "2", *options)
+def started(folder, checkpoints=1):
+    """A run that has written so many checkpoints."""
+    command = gpudl_command("train", "--output", folder, "--epochs", "6", "--checkpoint-steps", "2")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
-    while not list(folder.glob("checkpoints/last-*")):
+    while len(list(folder.glob("checkpoints/last-*"))) < checkpoints:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -449,7 +449,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, six_epochs, signum, status
 
 def test_killed_and_resumed(tmp_path, six_epochs):
     folder = tmp_path / "run"
-    process = started(folder)
+    process = started(folder, checkpoints=2)
     process.kill()
     process.communicate()
     newest = sorted(folder.glob("checkpoints/last-*"))[-1]
