@@ -14,9 +14,9 @@ BATCH = 128
 
 
 def cases() -> Iterator[Case]:
-    yield _case("LeNet, 128 x (1, 28, 28)", models.LeNet(), _torch_lenet(), (BATCH, 1, 28, 28))
+    yield _case("LeNet, 128 x (1, 28, 28)", models.LeNet(), torch_lenet(), (BATCH, 1, 28, 28))
     yield _case(
-        "CIFAR ResNet-20, 128 x (3, 32, 32)", models.CifarResNet(20), _TorchCifarResNet(3), (BATCH, 3, 32, 32)
+        "CIFAR ResNet-20, 128 x (3, 32, 32)", models.CifarResNet(20), TorchCifarResNet(3), (BATCH, 3, 32, 32)
     )
 
 
@@ -25,14 +25,19 @@ def _case(words: str, ours: nn.Module, theirs: torch.nn.Module, shape: tuple[int
     n, c, h, w = shape
     x = rng.standard_normal((n, h, w, c), np.float32).transpose(0, 3, 1, 2)
     target = rng.integers(0, 10, n)
-    values = dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True))
-    theirs.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
-    theirs = theirs.to(memory_format=torch.channels_last)
+    same_weights(ours, theirs)
     step, reference = (
         _step(ours, x, target),
         _torch_step(theirs, torch.from_numpy(x), torch.from_numpy(target)),
     )
     return Case("step", "training step", words, step, reference, tolerance=1e-2)
+
+
+def same_weights(ours: nn.Module, theirs: torch.nn.Module) -> None:
+    """Give `theirs` the parameters and buffers of `ours`, in their order, channels-last."""
+    values = dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True))
+    theirs.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
+    theirs.to(memory_format=torch.channels_last)
 
 
 def _step(model: nn.Module, x: np.ndarray, target: np.ndarray) -> Callable[[], np.ndarray]:
@@ -62,7 +67,7 @@ def _torch_step(model: torch.nn.Module, x: torch.Tensor, target: torch.Tensor) -
     return step
 
 
-def _torch_lenet() -> torch.nn.Module:
+def torch_lenet() -> torch.nn.Module:
     return torch.nn.Sequential(
         torch.nn.Conv2d(1, 6, 5, padding=2), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
         torch.nn.Conv2d(6, 16, 5), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(),
@@ -88,7 +93,7 @@ class _TorchBlock(torch.nn.Module):
         return torch.relu_(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class _TorchCifarResNet(torch.nn.Sequential):
+class TorchCifarResNet(torch.nn.Sequential):
     def __init__(self, blocks: int):
         layers: list[torch.nn.Module] = [
             torch.nn.Conv2d(3, 16, 3, 1, 1, bias=False), torch.nn.BatchNorm2d(16), torch.nn.ReLU(inplace=True),

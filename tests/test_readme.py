@@ -1,5 +1,6 @@
 """The README's code runs, and its two commands are those of the contribution guide and the CI script."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,9 @@ def test_the_twenty_lines_run(capsys):
     text = (ROOT / "README.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out == "(32, 10) (32, 1, 8, 8) (1, 1, 3, 3)\n"
+    *summary, last = capsys.readouterr().out.splitlines()
+    assert summary[0].startswith("layer")
+    assert json.loads(last)[-1] > 0.9  # the validation accuracy of the third epoch; guessing gives 0.1
     assert len(text.splitlines()) < 150
 
 
