@@ -36,11 +36,18 @@ CASES = {
     "pointwise": ((3, 33, 5, 7), (31, 33, 1, 1), {}),
     "pointwise, stride": ((2, 32, 7, 7), (16, 32, 1, 1), {"stride": (2, 2)}),
     "pointwise, padding": ((2, 14, 4, 3), (5, 14, 1, 1), {"padding": (1, 2)}),
-    "winograd, even": ((8, 32, 16, 12), (33, 32, 3, 3), {"padding": (1, 1)}),
-    "winograd, odd": ((9, 35, 11, 13), (32, 35, 3, 3), {"padding": (1, 1)}),
-    "winograd, no padding": ((13, 32, 9, 14), (40, 32, 3, 3), {}),
-    "winograd, wide padding": ((7, 32, 10, 9), (32, 32, 3, 3), {"padding": (2, 3)}),
-    "winograd, groups": ((8, 64, 12, 12), (64, 32, 3, 3), {"padding": (1, 1), "groups": 2}),
+    "winograd, even": ((57, 192, 6, 6), (193, 192, 3, 3), {"padding": (1, 1)}),
+    "winograd, odd": ((30, 195, 7, 11), (192, 195, 3, 3), {"padding": (1, 1)}),
+    "winograd, no padding": ((43, 192, 8, 10), (200, 192, 3, 3), {}),
+    "winograd, wide padding": ((29, 192, 6, 7), (192, 192, 3, 3), {"padding": (2, 3)}),
+    "winograd, groups": ((57, 384, 6, 6), (384, 192, 3, 3), {"padding": (1, 1), "groups": 2}),
+    "winograd rows, even": ((12, 32, 16, 12), (33, 32, 3, 3), {"padding": (1, 1)}),
+    "winograd rows, odd": ((15, 35, 11, 13), (32, 35, 3, 3), {"padding": (1, 1)}),
+    "winograd rows, no padding": ((25, 32, 9, 14), (40, 32, 3, 3), {}),
+    "winograd rows, little padding": ((30, 32, 9, 12), (34, 32, 3, 3), {"padding": (2, 0)}),
+    "winograd rows, wide padding": ((17, 32, 10, 9), (32, 32, 3, 3), {"padding": (3, 4)}),
+    "winograd rows, groups": ((15, 64, 12, 12), (64, 32, 3, 3), {"padding": (1, 1), "groups": 2}),
+    "winograd rows, tall": ((1, 33, 66, 70), (64, 33, 3, 3), {"padding": (1, 1)}),
     "depthwise": ((3, 33, 9, 8), (33, 1, 3, 3), {"padding": (1, 1), "groups": 33}),
     "depthwise, stride": ((2, 7, 11, 10), (7, 1, 3, 5), {"stride": (2, 3), "padding": (1, 2), "groups": 7}),
     "depthwise, dilated": ((2, 5, 11, 10), (5, 1, 3, 3), {"dilation": (2, 3), "groups": 5}),
@@ -95,7 +102,7 @@ def test_backward(executor, case, dtype):
 def test_each_case_runs_the_algorithm_it_is_named_after():
     for case, (x_shape, weight_shape, numbers) in CASES.items():
         family = case.partition(",")[0]
-        if family not in ("planar", "im2col", "winograd"):
+        if family not in ("planar", "im2col", "winograd", "winograd rows"):
             continue
         stride, dilation = numbers.get("stride", (1, 1)), numbers.get("dilation", (1, 1))
         groups = numbers.get("groups", 1)
@@ -126,7 +133,9 @@ def test_the_oracle_of_the_gradients_is_that_of_finite_differences():
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("case", ["planar", "im2col", "pointwise", "winograd, odd", "depthwise", "groups"])
+@pytest.mark.parametrize(
+    "case", ["planar", "im2col", "pointwise", "winograd, odd", "winograd rows, odd", "depthwise", "groups"]
+)
 def test_any_memory_layout(executor, case, layout):
     x, weight, bias, numbers, _, dy = make(case)
     x, weight, bias, dy = (executor.array(with_layout(a, layout)) for a in (x, weight, bias, dy))
@@ -165,7 +174,8 @@ def test_any_shape(n, c, k, groups, extents, field, stride, padding, dilation):
 
 
 @pytest.mark.parametrize(
-    "case", ["planar", "im2col, stride", "pointwise", "winograd, odd", "depthwise", "groups"]
+    "case",
+    ["planar", "im2col, stride", "pointwise", "winograd, odd", "winograd rows, tall", "depthwise", "groups"],
 )
 def test_same_bits_for_any_thread_count(case):
     x, weight, bias, numbers, _, dy = make(case, F4)
@@ -183,7 +193,7 @@ def test_same_bits_for_any_thread_count(case):
     assert len(results) == 1
 
 
-@pytest.mark.parametrize("case", ["planar", "im2col", "winograd, even", "depthwise"])
+@pytest.mark.parametrize("case", ["planar", "im2col", "winograd, even", "winograd rows, even", "depthwise"])
 def test_nan_reaches_the_pixels_whose_window_holds_it(case):
     x, weight, bias, numbers, _expected, _ = make(case)
     x[0, 0, 2, 3] = np.nan

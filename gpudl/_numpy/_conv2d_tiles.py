@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gpudl import _parallel
+from gpudl import _memory, _parallel
 
 Pair = tuple[int, int]
 
@@ -107,7 +107,7 @@ def sum_partials(
     slot_bytes = max(1, int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
     slots = max(1, min(count, _MIN_BLOCKS, _LARGEST_PARTIALS // slot_bytes))
     pieces = _parallel.ranges(count, -(-count // slots))
-    partials = [np.empty(shape, dtype) for _ in pieces]
+    partials = [_memory.empty(shape, dtype) for _ in pieces]
 
     def block(i: int) -> None:
         start, stop = pieces[i]

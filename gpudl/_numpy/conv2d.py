@@ -15,6 +15,7 @@ from gpudl._numpy import (
     _conv2d_planar,
     _conv2d_pointwise,
     _conv2d_winograd,
+    _conv2d_winograd_rows,
 )
 from gpudl._numpy._conv2d_phases import Phase, phases
 from gpudl._numpy._conv2d_tiles import Pair, add_product, sum_partials
@@ -22,15 +23,22 @@ from gpudl._numpy._precision import computed_in_float32
 
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
 _PLANAR_CHANNELS = 12  # fewer channels than this make too short runs when stored last
-_WINOGRAD_CHANNELS = 32  # of either side; below, the transforms cost more than the products save
-_WINOGRAD_PIECES = 256  # 2x2 pieces of output for the transform of the filters to pay
+_WINOGRAD_CHANNELS = 32  # of either side; with 16, all forms are within a tenth of one another
+_BOTH_AXES_CHANNELS = (
+    192  # of either side; with 128 transforming both axes is as fast as rows, with 256 it wins
+)
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
+# Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
+# (8, 192, 14, 14) it does not.
+_WINOGRAD_PIXELS = 2048
+_WINOGRAD_PIXELS_PER_CHANNEL = 8
+_WINOGRAD = {"winograd": _conv2d_winograd, "winograd rows": _conv2d_winograd_rows}
 
 
 def algorithm(
     images: int, channels: int, filters: int, field: Pair, output: Pair, stride: Pair, dilation: Pair
 ) -> str:
-    """The form that computes a dense convolution (one group) fastest: "planar", "winograd" or "im2col"."""
+    """The fastest form of a dense convolution (one group): "planar", "winograd", "winograd rows" or "im2col"."""
     if channels < _PLANAR_CHANNELS:
         return "planar"
     P, Q = output
@@ -38,9 +46,9 @@ def algorithm(
         (field, stride, dilation) == ((3, 3), (1, 1), (1, 1))
         and min(channels, filters) >= _WINOGRAD_CHANNELS
         and min(P, Q) >= _WINOGRAD_EXTENT
-        and images * P * Q >= 4 * _WINOGRAD_PIECES
+        and images * P * Q >= max(_WINOGRAD_PIXELS, _WINOGRAD_PIXELS_PER_CHANNEL * max(channels, filters))
     ):
-        return "winograd"
+        return "winograd" if min(channels, filters) >= _BOTH_AXES_CHANNELS else "winograd rows"
     return "im2col"
 
 
@@ -194,8 +202,8 @@ def _correlate(
         _conv2d_pointwise.correlate(x, filters, bias, y)
         return
     chosen = algorithm(len(y), C, K, (R, S), y.shape[1:3], stride, dilation)
-    if chosen == "winograd":
-        _conv2d_winograd.correlate(x, filters, bias, y, padding=padding)
+    if chosen in _WINOGRAD:
+        _WINOGRAD[chosen].correlate(x, filters, bias, y, padding=padding)
         return
     form = _conv2d_planar if chosen == "planar" else _conv2d_im2col
     form.correlate(x, filters, bias, y, stride=stride, padding=padding, dilation=dilation)
@@ -209,8 +217,8 @@ def _backward_weight(
         _conv2d_pointwise.backward_weight(dy, x, dweight)
         return
     chosen = algorithm(len(dy), C, K, (R, S), dy.shape[1:3], stride, dilation)
-    if chosen == "winograd":
-        _conv2d_winograd.backward_weight(dy, x, dweight, padding=padding)
+    if chosen in _WINOGRAD:
+        _WINOGRAD[chosen].backward_weight(dy, x, dweight, padding=padding)
         return
     form = _conv2d_planar if chosen == "planar" else _conv2d_im2col
     form.backward_weight(dy, x, dweight, stride=stride, padding=padding, dilation=dilation)
