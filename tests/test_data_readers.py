@@ -131,13 +131,31 @@ def test_npz(tmp_path, x, shape):
         assert len(readers.open_dataset(str(path)).test) == 2
 
 
+def test_npz_in_the_byte_order_of_another_machine(tmp_path):
+    path = tmp_path / "some.npz"
+    np.savez(path, x=IMAGES.astype(">f4"), y=LABELS.astype(">i2"))
+    data = readers.npz(path)
+    assert [array.dtype.str for array in data.train.arrays] == ["<f4", "<i8"] or np.little_endian is False
+    assert np.array_equal(data.train.arrays[0], IMAGES[:, None])
+    assert np.array_equal(data.train.arrays[1], LABELS)
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
         ({"x": IMAGES}, "expected arrays x and y"),
         ({"x": IMAGES, "y": LABELS, "x_test": IMAGES}, "expected both x_test and y_test, or neither"),
         ({"x": IMAGES, "y": LABELS[:3]}, "train has 7 images but 3 labels"),
-        ({"x": IMAGES.astype(int), "y": LABELS}, "x must be uint8 or floating, got int64"),
+        (
+            {"x": IMAGES.astype(int), "y": LABELS},
+            "x must be one of uint8, float16, float32, float64, got int64",
+        ),
+        ({"x": IMAGES.astype(np.longdouble), "y": LABELS}, f"got {np.dtype(np.longdouble)}"),
+        ({"x": IMAGES[:, :0], "y": LABELS}, "train images have no pixels, got shape (1, 0, 6)"),
+        (
+            {"x": IMAGES, "y": LABELS, "x_test": IMAGES / 255, "y_test": LABELS},
+            "train and test images must have one dtype, got float64 and uint8",
+        ),
         ({"x": IMAGES[0], "y": LABELS}, "x must have shape (N, H, W)"),
         ({"x": IMAGES, "y": LABELS.astype(float)}, "labels must be integers of shape (N,), got float64 (7,)"),
         ({"x": IMAGES, "y": LABELS.astype(int) - 1}, "labels must be in [0, 2), got -1"),
@@ -199,6 +217,119 @@ def test_image_folders(tmp_path):
     assert len(data.test) == 6
 
 
+def save_images(folder, **pictures):
+    """Each at folder/<name up to the last _>/<name>, with the ending after that _."""
+    for name, picture in pictures.items():
+        label, ending = name.rsplit("_", 1)
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        picture.save(folder / label / f"{name}.{ending}")
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path, order):
+    image = pytest.importorskip("PIL.Image")
+    levels = np.array([[0, 128, 129, 257, 385], [386, 32767, 32768, 65406, 65535]], np.uint16)
+    picture = image.frombytes("I;16" if order == "<u2" else "I;16B", (5, 2), levels.astype(order).tobytes())
+    save_images(tmp_path / "grey", a_tif=picture, a_png=image.fromarray(levels))
+    data = readers.image_folder(tmp_path / "grey")
+    expected = np.rint(levels / 257).astype(np.uint8)
+    assert np.array_equal(data.train.arrays[0], np.broadcast_to(expected, (2, 1, 2, 5)))
+    save_images(tmp_path / "mixed", a_tif=picture, b_png=image.new("RGB", (5, 2), (9, 8, 7)))
+    data = readers.image_folder(tmp_path / "mixed")
+    assert np.array_equal(data.train.arrays[0][0], np.broadcast_to(expected, (3, 2, 5)))
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_grey_levels_of_unknown_range_are_refused(tmp_path, mode):
+    image = pytest.importorskip("PIL.Image")
+    save_images(tmp_path, a_tif=image.new(mode, (5, 4), 1))
+    words = f"a_tif.tif: grey levels of 32 bits (mode '{mode}') have no known range"
+    assert_refuses(lambda: readers.image_folder(tmp_path), DataFormatError, words)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", ["png", "tif", "jpg"])
+def test_photographs_are_turned_as_their_exif_says(tmp_path, ending, orientation):
+    image = pytest.importorskip("PIL.Image")
+    from PIL import ImageOps
+
+    blocks = np.kron(np.array([[0, 80, 160], [255, 120, 40]], np.uint8), np.ones((16, 16), np.uint8))
+    exif = image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "a").mkdir()
+    file = tmp_path / "a" / f"1.{ending}"
+    # Pillow 13 garbles turned TIFF files that are not compressed.
+    image.fromarray(blocks).save(file, exif=exif, compression="tiff_lzw" if ending == "tif" else None)
+    data = readers.image_folder(tmp_path)
+    expected = np.asarray(ImageOps.exif_transpose(image.open(file)))
+    assert np.array_equal(data.train.arrays[0][0, 0], expected)
+    assert expected.shape == ((48, 32) if orientation > 4 else (32, 48))
+
+
+def test_kinds_of_pictures(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    colour = image.new("RGB", (6, 5), (200, 100, 50))
+    (tmp_path / "gif").mkdir()
+    colour.save(tmp_path / "gif" / "1.gif", save_all=True, append_images=[image.new("RGB", (6, 5))])
+    save_images(
+        tmp_path,
+        palette_png=colour.convert("P", palette=image.Palette.ADAPTIVE),
+        print_jpg=colour.convert("CMYK"),
+        seen_png=image.new("RGBA", (6, 5), (200, 100, 50, 3)),
+        shade_png=image.new("LA", (6, 5), (7, 0)),
+        stroke_png=image.new("1", (6, 5), 1),
+    )
+    data = readers.image_folder(tmp_path)
+    assert data.classes == ("gif", "palette", "print", "seen", "shade", "stroke")
+    pixels = data.train.arrays[0][:, :, 0, 0].astype(int)
+    expected = [[200, 100, 50]] * 4 + [[7] * 3, [255] * 3]
+    # JPEG's quantisation moves a level by a few.
+    assert (np.abs(pixels - expected) <= np.where(np.arange(6) == 2, 4, 0)[:, None]).all()
+
+
+def test_what_a_folder_may_hold_besides(tmp_path):
+    write_images(tmp_path)
+    for name in (".git", "__MACOSX"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cat" / "._1.png").write_bytes(b"a file of another system")
+    (tmp_path / "cat" / "notes.txt").write_text("no image")
+    assert_refuses(
+        lambda: readers.image_folder(tmp_path), FileNotFoundError, "no images in the folders ['__MACOSX']"
+    )
+    (tmp_path / "__MACOSX").rmdir()
+    data = readers.image_folder(tmp_path)
+    assert data.classes == ("cat", "dog")
+    assert len(data.train) == 6
+
+
+def test_test_parts_have_the_classes_of_the_training_part(tmp_path):
+    write_images(tmp_path / "train")
+    write_images(tmp_path / "test")
+    (tmp_path / "test" / "cat").rename(tmp_path / "test" / "cow")
+    assert_refuses(
+        lambda: readers.image_folder(tmp_path),
+        DataFormatError,
+        "folders ['cow'] are no classes of the training part",
+    )
+    (tmp_path / "test" / "cow").rename(tmp_path / ".cow")
+    assert set(readers.image_folder(tmp_path).test.arrays[1].tolist()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("size", "exception", "words"),
+    [
+        (0, ValueError, "image_size must be at least 1, got 0"),
+        ((5, -1), ValueError, "image_size must be at least 1, got -1"),
+        (True, TypeError, "image_size must be an int, got bool"),
+        ("8", TypeError, "image_size must be an int, got str"),
+        (8.5, TypeError, "image_size must be an int, got float"),
+        ((8,), ValueError, "image_size must be an int or 2 ints, got (8,)"),
+    ],
+)
+def test_image_size_is_checked_before_files_are_read(tmp_path, size, exception, words):
+    assert_refuses(lambda: readers.image_folder(tmp_path / "absent", size), exception, words)
+
+
 def test_images_of_several_sizes(tmp_path):
     write_images(tmp_path, sizes=((6, 5), (8, 8)))
     assert_refuses(lambda: readers.open_dataset(tmp_path), DataFormatError, "size 8x8 differs from 6x5")
@@ -219,6 +350,48 @@ def test_hostile_images(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "cat").rename(tmp_path / "train" / "cat")
     assert_refuses(lambda: readers.open_dataset(tmp_path), DataFormatError, "folders ['bird'] are no classes")
+
+
+def _is_damaged(file, read):
+    """Whether `read` refuses the file, by name; any other exception is a failure of the test."""
+    try:
+        read()
+    except DataFormatError as error:
+        message = str(error)
+    else:
+        return False
+    assert str(file) in message
+    return True
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of what it mends
+@pytest.mark.parametrize(
+    "ending", ["png", "jpg", "gif", "bmp", "tif", "webp", "ppm", "npz", "zip.npz", "idx", "gz"]
+)
+def test_damage_at_random_places_is_an_error_of_the_file(tmp_path, ending):
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "a").mkdir()
+    file = tmp_path / "a" / f"1.{ending}"
+    if "npz" in ending:
+        (np.savez if ending == "npz" else np.savez_compressed)(file, x=IMAGES, y=LABELS)
+    elif ending in ("idx", "gz"):
+        file.write_bytes(idx_bytes(IMAGES) if ending == "idx" else gzip.compress(idx_bytes(IMAGES)))
+    else:
+        exif = image.Exif()
+        exif[0x0112] = 6
+        options = {"exif": exif} if ending in ("png", "jpg", "tif", "webp") else {}
+        image.fromarray(RNG.integers(0, 256, (9, 8, 3)).astype(np.uint8)).save(file, **options)
+    read = {"npz": readers.npz, "idx": readers.read_idx, "gz": readers.read_idx}.get(ending.split(".")[-1])
+    whole, damaged = file.read_bytes(), 0
+    numbers = np.random.default_rng(len(whole))
+    for trial in range(120):
+        data = bytearray(whole[: numbers.integers(len(whole)) if trial % 3 == 0 else None])
+        for _ in range(numbers.integers(1, 9)):
+            if data:
+                data[numbers.integers(len(data))] = numbers.integers(256)
+        file.write_bytes(bytes(data))
+        damaged += _is_damaged(file, lambda: readers.image_folder(tmp_path) if read is None else read(file))
+    assert damaged > 10
 
 
 def test_digits():

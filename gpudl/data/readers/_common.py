@@ -50,6 +50,11 @@ def checked(
     shapes = {images.shape[1:] for images, _ in parts.values()}
     if len(shapes) > 1:
         raise DataFormatError(f"{path}: train and test images must have one shape, got {sorted(shapes)}")
+    dtypes = sorted({str(images.dtype) for images, _ in parts.values()})
+    if len(dtypes) > 1:
+        raise DataFormatError(
+            f"{path}: train and test images must have one dtype, got {' and '.join(dtypes)}"
+        )
     for part, (images, labels) in parts.items():
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
             raise DataFormatError(
@@ -59,6 +64,8 @@ def checked(
             raise DataFormatError(f"{path}: {part} has {len(images)} images but {len(labels)} labels")
         if len(images) == 0:
             raise DataFormatError(f"{path}: {part} has no images")
+        if images.size == 0:
+            raise DataFormatError(f"{path}: {part} images have no pixels, got shape {images.shape[1:]}")
     top = max(int(labels.max()) for _, labels in parts.values())
     low = min(int(labels.min()) for _, labels in parts.values())
     count = top + 1 if classes is None else len(classes)

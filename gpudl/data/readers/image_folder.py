@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gpudl.data.readers._common import DataFormatError, ImageData, checked
+from gpudl.ops import _arrays
 
+_GREY = ("1", "L")
+_GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N")  # 16 bits, by byte order
+_UNSCALED = ("I", "F")  # 32 bits: Pillow would clip to 0..255, and nothing tells the range that was meant
+_ORIENTATION = 0x0112  # EXIF's tag; below what Pillow calls the turn that undoes each of its values
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270",
+    7: "TRANSVERSE", 8: "ROTATE_90",
+}  # fmt: skip
+_ON_THE_SIDE = (5, 6, 7, 8)  # swap height and width
+# What Pillow raises on damaged files, besides DecompressionBombError.
+_DAMAGE = (OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, struct.error)
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -17,17 +30,26 @@ def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = No
     """folder/class/image.png, or folder/train/class/... and folder/test/class/...; classes in alphabetical order.
 
     image_size : side or (height, width) that all images are resized to (bilinear); None where all have one size.
-    Images are grey where all are, else RGB. Raises DataFormatError that names the file, FileNotFoundError, and
-    ImportError where Pillow is missing.
+    Images are uint8, grey where all are, else RGB: 16-bit grey levels are divided by 257 and rounded, alpha channels
+    are left out, photographs are turned as their EXIF orientation says, animations give their first frame. Names that
+    begin with a dot are passed over.
+
+    Raises DataFormatError that names the file (also for grey levels of 32 bits, whose range nobody knows),
+    FileNotFoundError, ImportError where Pillow is missing, TypeError and ValueError for image_size.
     """
     path = Path(path)
+    side = (
+        None
+        if image_size is None
+        else _arrays.integers("image_folder", "image_size", image_size, 2, minimum=1)
+    )
     roots = {part: path / part for part in ("train", "test") if (path / part).is_dir()}
     roots = roots if "train" in roots else {"train": path}
     classes = _classes(roots["train"])
     files = {part: _files(root, classes) for part, root in roots.items()}
     image = _pillow()
     everything = [file for found in files.values() for file, _ in found]
-    size, mode = _common_form(image, everything, image_size)
+    size, mode = _common_form(image, everything, side)
     parts = {}
     for part, found in files.items():
         pixels = np.stack([_pixels(image, file, size, mode) for file, _ in found])
@@ -51,26 +73,34 @@ def read_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarra
 
 def is_image_folder(path: Path) -> bool:
     root = path / "train" if (path / "train").is_dir() else path
-    return any(file.suffix.lower() in _ENDINGS for file in root.glob("*/*"))
+    return any(_images(folder) for folder in _folders(root))
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(
+        file for file in folder.glob("*") if file.suffix.lower() in _ENDINGS and not file.name.startswith(".")
+    )
 
 
 def _classes(root: Path) -> tuple[str, ...]:
-    names = tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir()))
-    if not names:
+    folders = _folders(root)
+    if not folders:
         raise FileNotFoundError(f"{root}: no folder for a class")
-    return names
+    empty = [folder.name for folder in folders if not _images(folder)]
+    if empty:
+        raise FileNotFoundError(f"{root}: no images in the folders {empty}; each folder is a class")
+    return tuple(folder.name for folder in folders)
 
 
 def _files(root: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
-    unknown = sorted({folder.name for folder in root.iterdir() if folder.is_dir()} - set(classes))
+    unknown = sorted({folder.name for folder in _folders(root)} - set(classes))
     if unknown:
         raise DataFormatError(f"{root}: folders {unknown} are no classes of the training part")
-    found = [
-        (file, label)
-        for label, name in enumerate(classes)
-        for file in sorted((root / name).glob("*"))
-        if file.suffix.lower() in _ENDINGS
-    ]
+    found = [(file, label) for label, name in enumerate(classes) for file in _images(root / name)]
     if not found:
         raise FileNotFoundError(f"{root}: no images in the folders of the classes")
     return found
@@ -84,17 +114,23 @@ def _pillow() -> Any:
     return Image
 
 
-def _common_form(image: Any, files: list[Path], image_size: Any) -> tuple[tuple[int, int], str]:
+def _common_form(image: Any, files: list[Path], side: tuple[int, ...] | None) -> tuple[tuple[int, int], str]:
     """(width, height) and mode of all images, read from their headers."""
     sizes: dict[tuple[int, int], Path] = {}
     grey = True
     for file in files:
         with _opened(image, file) as picture:
-            sizes.setdefault(picture.size, file)
-            grey = grey and picture.mode in ("1", "L", "I;16")
+            if picture.mode in _UNSCALED:
+                raise DataFormatError(
+                    f"{file}: grey levels of 32 bits (mode {picture.mode!r}) have no known range; save it with 8 or 16"
+                )
+            width, height = picture.size
+            on_the_side = _orientation(image, picture) in _ON_THE_SIDE
+            sizes.setdefault((height, width) if on_the_side else (width, height), file)
+            grey = grey and picture.mode in (*_GREY, *_GREY_16)
     mode = "L" if grey else "RGB"
-    if image_size is not None:
-        height, width = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    if side is not None:
+        height, width = side
         return (width, height), mode
     if len(sizes) > 1:
         (first, one), (second, other) = list(sizes.items())[:2]
@@ -104,19 +140,42 @@ def _common_form(image: Any, files: list[Path], image_size: Any) -> tuple[tuple[
     return next(iter(sizes)), mode
 
 
+def _orientation(image: Any, picture: Any) -> int:
+    """Of the header, 1 where that cannot be read. Pillow turns TIFF files by itself; they have no "exif" there."""
+    exif = image.Exif()
+    try:
+        exif.load(picture.info.get("exif", b""))
+        return int(exif.get(_ORIENTATION, 1))
+    except _DAMAGE:
+        return 1
+
+
 def _opened(image: Any, file: Path) -> Any:
     try:
         return image.open(file)
-    except (OSError, ValueError, SyntaxError, image.DecompressionBombError) as error:
+    except (*_DAMAGE, image.DecompressionBombError) as error:
         raise DataFormatError(f"{file}: no image that Pillow reads: {error}") from error
+
+
+def _in_8_bits(image: Any, picture: Any) -> Any:
+    """16-bit grey levels as 8-bit ones; Pillow's own conversion clips them."""
+    if picture.mode not in _GREY_16:
+        return picture
+    levels = np.asarray(picture).astype(np.uint32)
+    return image.fromarray(((levels + 128) // 257).astype(np.uint8))
 
 
 def _pixels(image: Any, file: Path, size: tuple[int, int], mode: str) -> np.ndarray:
     with _opened(image, file) as picture:
         try:
-            converted = picture.convert(mode)
-        except (OSError, ValueError, SyntaxError) as error:
+            header, turn = picture.size, _TURNS.get(_orientation(image, picture))
+            converted = _in_8_bits(image, picture).convert(mode)
+        except _DAMAGE as error:
             raise DataFormatError(f"{file}: damaged image: {error}") from error
+    if converted.size != header:
+        raise DataFormatError(f"{file}: damaged image: size {converted.size}, {header} by its header")
+    if turn is not None:
+        converted = converted.transpose(image.Transpose[turn])
     if converted.size != size:
         converted = converted.resize(size, image.Resampling.BILINEAR)
     return np.asarray(converted)

@@ -11,6 +11,7 @@ import numpy as np
 
 from gpudl.data.readers._common import LARGEST_RATIO, DataFormatError, ImageData, checked
 
+_DTYPES = tuple(np.dtype(name) for name in ("uint8", "float16", "float32", "float64"))
 # What zipfile and NumPy raise on damaged, encrypted and unknown kinds of archives.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
 
@@ -18,7 +19,8 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, Runtim
 def npz(path: str | Path) -> ImageData:
     """An .npz file with images x and labels y, and x_test and y_test or neither.
 
-    x : (N, H, W), (N, C, H, W) or (N, H, W, C) with C of 1, 3 or 4; uint8 or floating. y : (N,) of integers.
+    x : (N, H, W), (N, C, H, W) or (N, H, W, C) with C of 1, 3 or 4; uint8, float16, float32 or float64.
+    y : (N,) of integers.
     Pickled objects are refused; sizes are checked against the file before memory is taken.
     Raises DataFormatError, FileNotFoundError.
     """
@@ -68,8 +70,10 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray | Non
 
 
 def _images(path: Path, name: str, x: np.ndarray) -> np.ndarray:
-    if x.dtype != np.uint8 and x.dtype.kind != "f":
-        raise DataFormatError(f"{path}: {name} must be uint8 or floating, got {x.dtype}")
+    x = x.astype(x.dtype.newbyteorder("="), copy=False)
+    if x.dtype not in _DTYPES:
+        words = ", ".join(dtype.name for dtype in _DTYPES)
+        raise DataFormatError(f"{path}: {name} must be one of {words}, got {x.dtype}")
     if x.ndim == 3:
         return x[:, None]
     if x.ndim == 4 and x.shape[1] in (1, 3, 4):
