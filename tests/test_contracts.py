@@ -101,7 +101,9 @@ def test_layers_are_documented(name):
 
 
 @pytest.mark.parametrize(
-    "module", [gpudl, nn, ops, gpudl.data, gpudl.models, gpudl.optim], ids=lambda module: module.__name__
+    "module",
+    [gpudl, nn, ops, gpudl.data, gpudl.data.transforms, gpudl.models, gpudl.optim],
+    ids=lambda module: module.__name__,
 )
 def test_all_lists_what_is_there_once(module):
     assert len(module.__all__) == len(set(module.__all__))
