@@ -102,7 +102,17 @@ def test_layers_are_documented(name):
 
 @pytest.mark.parametrize(
     "module",
-    [gpudl, nn, ops, gpudl.data, gpudl.metrics, gpudl.models, gpudl.optim],
+    [
+        gpudl,
+        nn,
+        ops,
+        gpudl.data,
+        gpudl.data.transforms,
+        gpudl.metrics,
+        gpudl.models,
+        gpudl.optim,
+        gpudl.train,
+    ],
     ids=lambda module: module.__name__,
 )
 def test_all_lists_what_is_there_once(module):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl import _parallel
-from gpudl._numpy._images import groups, pixels
+from gpudl._numpy._images import groups, pixels, run
 
 _BLOCK = 1 << 19  # bytes of result
 
@@ -25,11 +24,13 @@ def image_crop(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: np.nd
             if r is None or c is None:
                 target[n] = source[n].take(rows[n], axis=0).take(columns[n], axis=1)
                 continue
-            target[n, : p.start] = target[n, p.stop :] = color
-            target[n, p, : q.start] = target[n, p, q.stop :] = color
-            target[n, p, q] = source[n, r, c]
+            inside = target[n, p, q]
+            if inside.size < target[n].size:
+                target[n, : p.start] = target[n, p.stop :] = color
+                target[n, p, : q.start] = target[n, p, q.stop :] = color
+            inside[...] = source[n, r, c]
 
-    _parallel.run(block, len(pieces))
+    run(block, len(pieces), len(pieces) * y[0].size)  # a call works on one image
 
 
 def _runs(sources: np.ndarray) -> list[tuple[slice, slice | None]]:
