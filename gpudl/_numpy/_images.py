@@ -9,9 +9,8 @@ import numpy as np
 from gpudl import _parallel
 
 _MIN_BLOCKS = 4  # so that a batch that fits one block still occupies threads
-_SHORT = (
-    1 << 16
-)  # values; calls on fewer take turns at the interpreter lock, and two threads are slower than one
+# Values. Calls on fewer take turns at the interpreter lock, and two threads are slower than one.
+_SHORT = 1 << 16
 
 
 def groups(images: int, image_bytes: int, target: int) -> list[tuple[int, int]]:
@@ -21,6 +20,7 @@ def groups(images: int, image_bytes: int, target: int) -> list[tuple[int, int]]:
 
 def alike(keys: np.ndarray, largest: int) -> Iterator[tuple[list[int], np.ndarray]]:
     """Samples whose rows of `keys` (N, K) are equal, at most `largest` together: (the row, their numbers)."""
+    largest = min(largest, -(-len(keys) // _MIN_BLOCKS))
     rows, which = np.unique(keys, axis=0, return_inverse=True)
     for k, row in enumerate(rows.tolist()):
         samples = np.flatnonzero(which.reshape(-1) == k)

@@ -36,7 +36,7 @@ def image_crop(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: np.nd
 def _runs(sources: np.ndarray) -> list[tuple[slice, slice | None]]:
     """For each sample the places that show the image and the slice they show; None where that is no slice.
 
-    Places without -1 are one run in every padding mode, and so are those between two stretches of -1.
+    Where there are places beyond the image (-1), they stand before and after one run of the others.
     """
     inside = sources >= 0
     first = inside.argmax(axis=1)

@@ -11,7 +11,6 @@ from gpudl import _parallel
 from gpudl._numpy._images import alike, round_pixels, run
 
 _BLOCK = 1 << 19  # bytes of computed values
-_MIN_BLOCKS = 4
 
 
 def image_resize(
@@ -29,10 +28,10 @@ def image_resize(
     Row p is the sum over t < row_count[n], in ascending order, of row_weights[n, p, t] * row row_first[n, p] + t;
     columns likewise. first : (N, P) int32. weights : (N, P, T) of the dtype computed in. count : (N,) int32.
     """
-    N, C, P, Q = y.shape
+    _, C, P, Q = y.shape
     dtype = row_weights.dtype
     largest = max(1, _BLOCK // (max(x[0].size, y[0].size) * dtype.itemsize))
-    work = list(alike(np.stack([row_count, column_count], axis=1), min(largest, -(-N // _MIN_BLOCKS))))
+    work = list(alike(np.stack([row_count, column_count], axis=1), largest))
 
     def block(i: int) -> None:
         (row_taps, column_taps), samples = work[i]
