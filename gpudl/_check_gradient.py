@@ -33,7 +33,8 @@ def check_gradient(
     of every parameter that requires a gradient,
         (f(e + eps) - f(e - eps)) / (2 eps),
     must be within atol + rtol * |derivative| of what backward gives. A second backward must add to `grad`, and
-    return what the first did. Random layers draw the same numbers in every forward.
+    return what the first did; none may write to dy, which others may need. Random layers draw the same numbers in
+    every forward.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ class _Trial:
         self._buffers = [(owner, name, array.copy()) for owner, name, array in _buffers(self.module)]
         self._streams = random.default_generator.state_dict()
         y = self.forward()
+        if not _backend.is_array(y):
+            raise TypeError(f"check_gradient: module must return one array, got {type(y).__name__}")
         numbers = np.random.Generator(np.random.Philox(0)).standard_normal(y.shape)
         self.weights = _backend.move(numbers, "cuda") if _backend.is_cupy(y) else numbers
 
@@ -116,7 +119,10 @@ class _Trial:
 
     def _backward(self) -> tuple[Array, dict[str, Array | None]]:
         self.forward()
-        dx = self.module.backward(self.weights.copy())
+        dy = self.weights.copy()
+        dx = self.module.backward(dy)
+        if not bool((dy == self.weights).all()):
+            raise GradientError("check_gradient: backward must not write to dy")
         if dx is None or dx.shape != self.x.shape:
             shape = None if dx is None else dx.shape
             raise GradientError(f"check_gradient: backward must return shape {self.x.shape}, got {shape}")

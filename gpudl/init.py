@@ -142,8 +142,9 @@ def orthogonal_(tensor: Any, gain: float = 1.0, generator: random.Generator | No
     Saxe et al., ICLR 2014.
     """
     gain = _arrays.real("orthogonal_", "gain", gain)
-    if len(tensor.shape) < 2:
-        raise ValueError(f"orthogonal_: tensor must have at least 2 axes, got shape {tensor.shape}")
+    array = _array("orthogonal_", tensor)
+    if array.ndim < 2:
+        raise ValueError(f"orthogonal_: tensor must have at least 2 axes, got shape {array.shape}")
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         rows, columns = shape[0], math.prod(shape[1:])
@@ -179,12 +180,18 @@ def _kaiming_std(op: str, tensor: Any, a: float, mode: str, nonlinearity: str) -
 def _array(op: str, tensor: Any) -> Array:
     array = tensor.data if isinstance(tensor, Parameter) else tensor
     _arrays.require_floats(op, tensor=array)
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
+        raise ValueError(f"{op}: tensor must be writeable, got a read-only array")
     return array
 
 
 def _fill(op: str, tensor: Any, generator: random.Generator | None, draw: Any) -> Any:
     """Draw in float64 on the host, so that all dtypes and devices start from the same values."""
     array = _array(op, tensor)
+    if generator is not None and not isinstance(generator, random.Generator):
+        raise TypeError(
+            f"{op}: generator must be a gpudl.random.Generator or None, got {type(generator).__name__}"
+        )
     values = draw((generator or random.default_generator).numpy(), array.shape).astype(array.dtype)
     array[...] = _backend.move(values, "cuda") if _backend.is_cupy(array) else values
     return tensor

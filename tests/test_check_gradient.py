@@ -39,6 +39,8 @@ class Scale(Module):
         elif self.fault != "no grad":
             self.a.accumulate_grad(da)
         dx = dy * self.a.data
+        if self.fault == "writes":
+            dy *= 0
         if self.fault == "no dx":
             return None
         if self.fault == "dx shape":
@@ -143,6 +145,18 @@ def test_tolerances_act():
 
 
 @bad_calls(
+    (
+        "two results",
+        lambda: gpudl.check_gradient(nn.MaxPool2d(2, return_indices=True), random_array((1, 1, 4, 4))),
+        TypeError,
+        "module must return one array, got tuple",
+    ),
+    (
+        "writes dy",
+        lambda: gpudl.check_gradient(Scale("writes"), X),
+        gpudl.GradientError,
+        "backward must not write to dy",
+    ),
     (
         "module",
         lambda: gpudl.check_gradient(len, X),

@@ -102,6 +102,13 @@ def test_gain(name, param, gain):
 
 
 @bad_calls(
+    ("list", lambda: init.orthogonal_([[1.0]]), TypeError, "orthogonal_: tensor must be a NumPy or CuPy array, got list"),
+    ("read-only", lambda: init.ones_(np.broadcast_to(1.0, (2, 2))), ValueError, "tensor must be writeable, got a read"),
+    ("generator", lambda: init.normal_(np.zeros(2), generator=3), TypeError, "generator must be a gpudl.random.Generator"),
+    ("fans", lambda: init.xavier_normal_(np.zeros(2)), ValueError, "xavier_normal_: tensor must have at least 2 axes"),
+    ("uniform fans", lambda: init.xavier_uniform_(np.zeros(2)), ValueError, "xavier_uniform_: tensor must have at least"),
+    ("kaiming fans", lambda: init.kaiming_uniform_(np.zeros(2)), ValueError, "kaiming_uniform_: tensor must have at"),
+    ("value", lambda: init.constant_(np.zeros(2), "1"), TypeError, "constant_: val must be a number, got str"),
     ("integers", lambda: init.zeros_(np.zeros(2, int)), TypeError, "tensor must be float16"),
     ("bounds", lambda: init.uniform_(np.zeros(2), 2.0, 1.0), ValueError, "b must be a finite number in [2.0, inf]"),
     ("std", lambda: init.normal_(np.zeros(2), 0.0, -1.0), ValueError, "std must be a finite number in [0.0, inf]"),

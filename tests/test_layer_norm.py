@@ -194,6 +194,7 @@ def test_against_pytorch(inner, shape, arguments):
     ty = theirs(tx)
     ty.backward(torch.from_numpy(dy))
     assert_close(ours(x), ty.detach().numpy())
+    # Gradients are what is left of terms that cancel; both sum in float64 in orders of their own.
     assert_close(ours.backward(dy), tx.grad.numpy(), tolerance=(1e-10, 1e-11))
     for mine, value in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert_close(mine.grad, value.grad.numpy(), tolerance=(1e-10, 1e-11))
