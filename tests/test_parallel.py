@@ -252,3 +252,17 @@ def test_bad_environment(monkeypatch, text):
 def test_environment(monkeypatch):
     monkeypatch.setenv("GPUDL_NUM_THREADS", "3")
     assert _parallel._threads_from_environment() == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system cannot keep a thread on a core")
+def test_a_region_leaves_the_callers_cores_alone(threads):
+    before = os.sched_getaffinity(0)
+    _parallel.run(lambda i: None, 20)
+    assert os.sched_getaffinity(0) == before
+    with pytest.raises(ValueError, match="stop"):
+        _parallel.run(_stop, 20)
+    assert os.sched_getaffinity(0) == before
+
+
+def _stop(i):
+    raise ValueError("stop")
