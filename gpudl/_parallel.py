@@ -40,17 +40,15 @@ def _threads_from_environment() -> int:
     return int(text)
 
 
-def _find_own_core() -> Callable[[], int]:
-    """A function that gives the place in `_cores()` of the core the caller runs on, -1 where that is unknown."""
+def _find_current_core() -> Callable[[], int] | None:
+    """glibc's function that gives the number of the core the calling thread is on, or None."""
     try:
-        number = ctypes.PyDLL(None).sched_getcpu
+        return ctypes.PyDLL(None).sched_getcpu
     except (AttributeError, OSError, TypeError):  # not Linux
-        return lambda: -1
-    places = {core: i for i, core in enumerate(_cores())}
-    return lambda: places.get(number(), -1)
+        return None
 
 
-_own_core = _find_own_core()
+_current_core = _find_current_core()
 _num_threads = _threads_from_environment()
 _blas = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
 
@@ -172,6 +170,30 @@ class _Region:
             continue
 
 
+class _OwnCore:
+    """Keeps the calling thread on the core it is on; gives that core's place in `_cores()`, -1 where unknown.
+
+    Without it the kernel moves a thread that waits for the interpreter lock to the core of the helper that gives
+    it the lock, and the two take turns there for milliseconds.
+    """
+
+    def __enter__(self) -> int:
+        self._before = None
+        if _current_core is None:
+            return -1
+        cores = _cores()
+        core = _current_core()
+        if len(cores) != _num_threads or core not in cores:
+            return -1
+        self._before = cores
+        os.sched_setaffinity(0, (core,))
+        return cores.index(core)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._before is not None:
+            os.sched_setaffinity(0, self._before)
+
+
 class _Crew:
     """Threads that help a caller, one pinned to each core where there is one for each.
 
@@ -182,11 +204,13 @@ class _Crew:
     def __init__(self) -> None:
         self._tasks: list[queue.SimpleQueue[Callable[[], None] | None]] = []
 
-    def call(self, help: Callable[[], None], helpers: int) -> None:
-        """Wake `helpers` threads (fewer than `get_num_threads()`) to call help()."""
-        while len(self._tasks) < _num_threads:
+    def hire(self, count: int) -> None:
+        """Have `count` threads. To be called before the caller is kept on a core, which new threads would inherit."""
+        while len(self._tasks) < count:
             self._hire()
-        own = _own_core() if helpers else -1
+
+    def call(self, help: Callable[[], None], helpers: int, own: int) -> None:
+        """Wake `helpers` of the threads (not all) to call help(), but not the one of core `own`."""
         for core, tasks in enumerate(self._tasks):
             if helpers and core != own:
                 tasks.put(help)
@@ -254,8 +278,10 @@ def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
             return
         try:
             region = _Region(block, count)
-            _crew.call(region.help, min(_num_threads, count) - 1)
-            region.finish()
+            _crew.hire(_num_threads)
+            with _OwnCore() as own:
+                _crew.call(region.help, min(_num_threads, count) - 1, own)
+                region.finish()
         finally:
             _region.release()
 

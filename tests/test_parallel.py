@@ -264,3 +264,17 @@ def test_overflow_is_no_warning_and_the_settings_of_the_caller_stay(threads):
     _parallel.run(block, len(results))
     assert np.isinf(results).all()
     assert (np.geterr(), np.getbufsize()) == (before, size)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system cannot keep a thread on a core")
+def test_a_region_leaves_the_callers_cores_alone(threads):
+    before = os.sched_getaffinity(0)
+    _parallel.run(lambda i: None, 20)
+    assert os.sched_getaffinity(0) == before
+    with pytest.raises(ValueError, match="stop"):
+        _parallel.run(_stop, 20)
+    assert os.sched_getaffinity(0) == before
+
+
+def _stop(i):
+    raise ValueError("stop")

@@ -52,6 +52,36 @@ def offsets(
             yield r * kernel_size[1] + s, part, (slice(p0, p1), slice(q0, q1))
 
 
+def scan(
+    size: int, out: int, kernel: int, stride: int, padding: int, dilation: int = 1
+) -> Iterator[tuple[int, bool, slice, slice]]:
+    """(offset, first, outputs, inputs) of a window along one axis: which outputs see which inputs through an offset.
+
+    Offsets come in order. `first` is True where no earlier offset reached these outputs, so that they can be written
+    without being read; outputs whose windows lie in the padding come never.
+    """
+    lowest = out
+    for offset in range(kernel):
+        start = offset * dilation - padding
+        low, high = span(out, size, start, stride)
+        for first, p0, p1 in ((True, low, min(high, lowest)), (False, max(low, lowest), high)):
+            if p0 < p1:
+                h0 = p0 * stride + start
+                yield offset, first, slice(p0, p1), slice(h0, h0 + (p1 - p0 - 1) * stride + 1, stride)
+        if low < high:
+            lowest = min(lowest, low)
+
+
+def rows_of(
+    size: int, rows: Pair, kernel: int, stride: int, padding: int, dilation: int = 1
+) -> tuple[slice, int]:
+    """The input rows that the output rows [rows[0], rows[1]) see, and the padding as counted from the first."""
+    start = rows[0] * stride - padding
+    low = min(max(start, 0), size)
+    high = min(size, (rows[1] - 1) * stride - padding + dilation * (kernel - 1) + 1)
+    return slice(low, max(low, high)), low - start
+
+
 def blocks(shape: tuple[int, ...]) -> list[tuple[slice, tuple[int, int]]]:
     """(samples, output rows) cut so that a block has about _BLOCK elements; shape : (N, P, Q, C)."""
     samples, rows = shape[:2]
@@ -61,15 +91,15 @@ def blocks(shape: tuple[int, ...]) -> list[tuple[slice, tuple[int, int]]]:
     if rows * row >= _BLOCK:
         cuts = _parallel.ranges(rows, max(1, _BLOCK // row))
         return [(slice(n, n + 1), cut) for n in range(samples) for cut in cuts]
-    return [(slice(*cut), (0, rows)) for cut in _parallel.ranges(samples, _BLOCK // (rows * row))]
+    return [(slice(*cut), (0, rows)) for cut in _parallel.equal_ranges(samples, _BLOCK // (rows * row))]
 
 
 def samples(shape: tuple[int, ...]) -> list[slice]:
-    """Samples cut so that a block has about _BLOCK elements of (N, H, W, C) where several fit."""
+    """Samples cut so that a block has about 2 * _BLOCK elements of (N, H, W, C) where several fit."""
     size = shape[1] * shape[2] * shape[3]
     if size == 0 or shape[0] == 0:
         return []
-    return [slice(*cut) for cut in _parallel.ranges(shape[0], max(1, _BLOCK // size))]
+    return [slice(*cut) for cut in _parallel.equal_ranges(shape[0], max(1, 2 * _BLOCK // size))]
 
 
 def cover_once(

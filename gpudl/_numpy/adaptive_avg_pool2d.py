@@ -19,10 +19,19 @@ def adaptive_avg_pool2d_forward(x: np.ndarray, y: np.ndarray) -> None:
     def block(i: int) -> None:
         with np.errstate(all="ignore"):
             for p, q, rows, columns, size in bins(x.shape, y.shape):
-                total = x[pieces[i], rows, columns].sum(axis=(1, 2))
-                np.divide(total, x.dtype.type(size), out=y[pieces[i], p, q])
+                part, target = x[pieces[i], rows, columns], y[pieces[i], p : p + 1, q]
+                if part.flags.c_contiguous:
+                    mean_of_rows(part.reshape(len(part), size, -1), target)
+                else:
+                    np.divide(part.sum(axis=(1, 2)), size, out=target[:, 0])
 
     _parallel.run(block, len(pieces))
+
+
+def mean_of_rows(x: np.ndarray, y: np.ndarray) -> None:
+    """y (N, 1, C) = mean over L of x (N, L, C); a product with ones takes a quarter of the time of numpy.add.reduce."""
+    np.matmul(np.ones((1, x.shape[1]), x.dtype), x, out=y)
+    y /= x.shape[1]
 
 
 @computed_in_float32("dx")
@@ -34,9 +43,9 @@ def adaptive_avg_pool2d_backward(dy: np.ndarray, dx: np.ndarray) -> None:
         dx[pieces[i]] = 0
         with np.errstate(all="ignore"):
             for p, q, rows, columns, size in bins(dx.shape, dy.shape):
-                dx[pieces[i], rows, columns] += (dy[pieces[i], p, q] / dy.dtype.type(size))[:, None, None]
+                dx[pieces[i], rows, columns] += (dy[pieces[i], p, q] / size)[:, None, None]
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 def bins(x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Iterator[tuple[int, int, slice, slice, int]]:

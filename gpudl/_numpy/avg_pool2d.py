@@ -1,4 +1,4 @@
-"""Average pooling on channels-last memory, one strided view of the input for each element of the window."""
+"""Average pooling on channels-last memory, along one axis and then along the other."""
 
 from __future__ import annotations
 
@@ -22,21 +22,36 @@ def avg_pool2d_forward(
     divisor_override: int,
 ) -> None:
     """x : (N, H, W, C). y : (N, P, Q, C)."""
+    vertical, horizontal = zip(kernel_size, stride, padding, strict=True)
     numbers = (kernel_size, stride, padding)
     divisor = _divisors(x.shape, y.shape, *numbers, count_include_pad, divisor_override).astype(x.dtype)
     pieces = _windows.blocks(y.shape)
 
     def block(i: int) -> None:
         samples, rows = pieces[i]
-        out = y[samples]
-        target = out[:, rows[0] : rows[1]]
-        target[...] = 0
+        seen, above = _windows.rows_of(x.shape[1], rows, *vertical)
+        target = y[samples, rows[0] : rows[1]]
+        sums = _parallel.scratch("avg_pool2d_rows", (*target.shape[:2], *x.shape[2:]), x.dtype)
         with np.errstate(all="ignore"):
-            for _, part, place in _windows.offsets(x[samples], y.shape, rows, *numbers):
-                out[:, place[0], place[1]] += part
+            _sums(1, (vertical[0], vertical[1], above), x[samples, seen], sums)
+            _sums(2, horizontal, sums, target)
             target /= divisor[rows[0] : rows[1]] if divisor.ndim else divisor
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
+
+
+def _sums(axis: int, numbers: tuple[int, int, int], x: np.ndarray, y: np.ndarray) -> None:
+    """y = sums of windows along one axis of x."""
+    before = (slice(None),) * axis
+    views = list(_windows.scan(x.shape[axis], y.shape[axis], *numbers))
+    if sum(outputs.stop - outputs.start for _, first, outputs, _ in views if first) < y.shape[axis]:
+        y[...] = 0
+    for _, first, outputs, inputs in views:
+        part, target = x[(*before, inputs)], y[(*before, outputs)]
+        if first:
+            target[...] = part
+        else:
+            np.add(target, part, out=target)
 
 
 @computed_in_float32("dx")
@@ -51,25 +66,35 @@ def avg_pool2d_backward(
     divisor_override: int,
 ) -> None:
     """dy : (N, P, Q, C). dx : (N, H, W, C)."""
+    vertical, horizontal = zip(kernel_size, stride, padding, strict=True)
     numbers = (kernel_size, stride, padding)
     divisor = _divisors(dx.shape, dy.shape, *numbers, count_include_pad, divisor_override).astype(dy.dtype)
     once = _windows.cover_once(dx.shape[1:3], dy.shape[1:3], *numbers, (1, 1))
     pieces = _windows.samples(dx.shape)
 
     def block(i: int) -> None:
-        samples = pieces[i]
-        share = _parallel.scratch("avg_pool2d_share", dy[samples].shape, dy.dtype)
+        part = dy[pieces[i]]
+        share = _parallel.scratch("avg_pool2d_share", part.shape, dy.dtype)
+        wide = _parallel.scratch("avg_pool2d_rows", (*part.shape[:2], *dx.shape[2:]), dy.dtype)
         with np.errstate(all="ignore"):
-            np.divide(dy[samples], divisor, out=share)
-            if not once:
-                dx[samples] = 0
-            for _, part, place in _windows.offsets(dx[samples], dy.shape, (0, dy.shape[1]), *numbers):
-                if once:
-                    np.copyto(part, share[:, place[0], place[1]])
-                else:
-                    part += share[:, place[0], place[1]]
+            np.divide(part, divisor, out=share)
+            _spread(2, horizontal, share, wide, once)
+            _spread(1, vertical, wide, dx[pieces[i]], once)
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
+
+
+def _spread(axis: int, numbers: tuple[int, int, int], y: np.ndarray, x: np.ndarray, once: bool) -> None:
+    """x = for each element the sum of y over the windows along one axis that see it; once : exactly one does."""
+    before = (slice(None),) * axis
+    if not once:
+        x[...] = 0
+    for _, _, outputs, inputs in _windows.scan(x.shape[axis], y.shape[axis], *numbers):
+        part, target = y[(*before, outputs)], x[(*before, inputs)]
+        if once:
+            target[...] = part
+        else:
+            np.add(target, part, out=target)
 
 
 def _divisors(

@@ -7,6 +7,7 @@ import numpy as np
 from gpudl import _parallel
 from gpudl._numpy import _windows
 from gpudl._numpy._precision import computed_in_float32
+from gpudl._numpy.adaptive_avg_pool2d import mean_of_rows
 
 
 @computed_in_float32("y")
@@ -17,10 +18,8 @@ def global_avg_pool2d_forward(x: np.ndarray, y: np.ndarray) -> None:
     rows = x.reshape(len(x), positions, x.shape[3])
 
     def block(i: int) -> None:
-        target = y[pieces[i], 0, 0]
         with np.errstate(all="ignore"):
-            np.add.reduce(rows[pieces[i]], axis=1, out=target)
-            target /= x.dtype.type(positions)
+            mean_of_rows(rows[pieces[i]], y[pieces[i], 0])
 
     _parallel.run(block, len(pieces))
 
@@ -29,9 +28,9 @@ def global_avg_pool2d_forward(x: np.ndarray, y: np.ndarray) -> None:
 def global_avg_pool2d_backward(dy: np.ndarray, dx: np.ndarray) -> None:
     """dy : (N, 1, 1, C). dx : (N, H, W, C)."""
     pieces = _windows.samples(dx.shape)
-    share = dy / dy.dtype.type(dx.shape[1] * dx.shape[2])
+    share = dy / (dx.shape[1] * dx.shape[2])
 
     def block(i: int) -> None:
         dx[pieces[i]] = share[pieces[i]]
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)

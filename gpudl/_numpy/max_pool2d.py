@@ -1,13 +1,18 @@
-"""Max pooling on channels-last memory, one strided view of the input for each element of the window."""
+"""Max pooling on channels-last memory, along one axis and then along the other."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy import _windows
+from gpudl._numpy._elementwise import keep
 from gpudl._numpy._precision import computed_in_float32
 from gpudl._numpy._windows import Pair
+
+_CHUNK = 1 << 16  # elements of dy whose parts of dx stay in cache while all offsets add to them
 
 
 @computed_in_float32("y")
@@ -21,47 +26,82 @@ def max_pool2d_forward(
     padding: Pair,
     dilation: Pair,
 ) -> None:
-    """x : (N, H, W, C). y, offsets : (N, P, Q, C). The maximum first, then who is equal to it."""
-    numbers = (kernel_size, stride, padding, dilation)
+    """x : (N, H, W, C). y, offsets : (N, P, Q, C). Along W first, then along H, each with the first largest."""
+    (vertical, horizontal) = zip(kernel_size, stride, padding, dilation, strict=True)
     pieces = _windows.blocks(y.shape)
+    code = np.dtype(np.uint8) if offsets is None else offsets.dtype
 
     def block(i: int) -> None:
         samples, rows = pieces[i]
-        views = list(_windows.offsets(x[samples], y.shape, rows, *numbers))
-        out = y[samples]
-        _maximum(out, rows, views)
+        out = slice(*rows)
+        seen, above = _windows.rows_of(x.shape[1], rows, *vertical)
+        source = x[samples, seen]
+        shape = (*source.shape[:2], *y.shape[2:])
+        largest = _parallel.scratch("max_pool2d_largest", shape, x.dtype)
+        codes = None if offsets is None else _parallel.scratch("max_pool2d_codes", shape, code)
+        _largest(2, horizontal, source, None, largest, codes)
+        vertical_here = (vertical[0], vertical[1], above, vertical[3])
+        result = None if offsets is None else offsets[samples, out]
+        _largest(1, vertical_here, largest, codes, y[samples, out], result, kernel_size[1])
         if offsets is not None:
-            _first_equal(out, offsets[samples], rows, views, kernel_size)
+            views = _windows.offsets(x[samples], y.shape, rows, kernel_size, stride, padding, dilation)
+            _last_nan(y[samples], offsets[samples], rows, views)
 
-    _parallel.run(block, len(pieces))
-
-
-def _maximum(out: np.ndarray, rows: Pair, views: list) -> None:
-    out[:, rows[0] : rows[1]] = -np.inf
-    for _, part, place in views:
-        target = out[:, place[0], place[1]]
-        np.maximum(target, part, out=target)
+    _parallel.run(block, len(pieces), blas=False)
 
 
-def _first_equal(out: np.ndarray, offsets: np.ndarray, rows: Pair, views: list, kernel_size: Pair) -> None:
-    """The smallest offset whose element equals the maximum; the last NaN where that is NaN, as in PyTorch."""
-    last = kernel_size[0] * kernel_size[1] - 1
+def _largest(
+    axis: int,
+    numbers: tuple[int, int, int, int],
+    x: np.ndarray,
+    x_codes: np.ndarray | None,
+    y: np.ndarray,
+    codes: np.ndarray | None,
+    unit: int = 1,
+) -> None:
+    """Maxima of windows along one axis of x, and codes unit * offset + x_codes of the first that is largest.
+
+    codes : written, or None where they are not wanted. Codes grow along the window, so a later element that is
+    larger takes over by a maximum of codes.
+    """
+    views = list(_windows.scan(x.shape[axis], y.shape[axis], *numbers))
+    if sum(outputs.stop - outputs.start for _, first, outputs, _ in views if first) < y.shape[axis]:
+        y[...] = -np.inf
+        if codes is not None:
+            codes[...] = 0
+    before = (slice(None),) * axis
+    for offset, first, outputs, inputs in views:
+        part, target = x[(*before, inputs)], y[(*before, outputs)]
+        if codes is not None:
+            code = codes.dtype.type(unit * offset)
+            if x_codes is not None:
+                code = np.add(x_codes[(*before, inputs)], code, out=_scratch("code", part, codes.dtype))
+            chosen = codes[(*before, outputs)]
+            if first:
+                chosen[...] = code
+            else:
+                larger = np.greater(part, target, out=_scratch("larger", part, np.dtype(np.bool_)))
+                code = np.multiply(larger.view(np.uint8), code, out=_scratch("taken", part, codes.dtype))
+                np.maximum(chosen, code, out=chosen)
+        if first:
+            target[...] = part
+        else:
+            np.maximum(target, part, out=target)
+
+
+def _scratch(key: str, like: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return _parallel.scratch(f"max_pool2d_{key}", like.shape, dtype)
+
+
+def _last_nan(y: np.ndarray, offsets: np.ndarray, rows: Pair, views: Iterable) -> None:
+    """Offsets of the last NaN where the maximum is one, as in PyTorch."""
+    missing = np.isnan(y[:, rows[0] : rows[1]])
+    if not missing.any():
+        return
     found = offsets[:, rows[0] : rows[1]]
-    found[...] = 0
-    shape = found.shape
-    equal = _parallel.scratch("max_pool2d_equal", shape, np.bool_)
-    code = _parallel.scratch("max_pool2d_code", shape, offsets.dtype)
     for offset, part, place in views:
         here = (slice(None), slice(place[0].start - rows[0], place[0].stop - rows[0]), place[1])
-        np.equal(part, out[:, place[0], place[1]], out=equal[here])
-        np.multiply(equal[here].view(np.uint8), offsets.dtype.type(last - offset), out=code[here])
-        np.maximum(found[here], code[here], out=found[here])
-    np.subtract(offsets.dtype.type(last), found, out=found)
-    missing = np.isnan(out[:, rows[0] : rows[1]])
-    if missing.any():
-        for offset, part, place in views:
-            here = (slice(None), slice(place[0].start - rows[0], place[0].stop - rows[0]), place[1])
-            np.copyto(found[here], offset, where=np.isnan(part) & missing[here])
+        np.copyto(found[here], offset, where=np.isnan(part) & missing[here])
 
 
 @computed_in_float32("dx")
@@ -78,24 +118,27 @@ def max_pool2d_backward(
     """dy, offsets : (N, P, Q, C). dx : (N, H, W, C)."""
     numbers = (kernel_size, stride, padding, dilation)
     alone = _windows.disjoint(kernel_size, stride, dilation)
+    complete = _windows.cover_once(dx.shape[1:3], dy.shape[1:3], *numbers)
     pieces = _windows.samples(dx.shape)
     rows = dy.shape[1]
-    step = max(1, (1 << 15) // max(1, dy.shape[2] * dy.shape[3]))
+    step = max(1, _CHUNK // max(1, dy.shape[2] * dy.shape[3]))
 
     def block(i: int) -> None:
         samples = pieces[i]
-        dx[samples] = 0
+        if not complete:
+            dx[samples] = 0
         for cut in _parallel.ranges(rows, step):
             for offset, part, place in _windows.offsets(dx[samples], dy.shape, cut, *numbers):
                 gradient = dy[samples, place[0], place[1]]
-                chosen = _parallel.scratch("max_pool2d_chosen", gradient.shape, np.bool_)
+                chosen = _scratch("chosen", gradient, np.dtype(np.bool_))
                 np.equal(offsets[samples, place[0], place[1]], offset, out=chosen)
+                kept = keep(gradient, chosen, _scratch("kept", gradient, dy.dtype))
                 if alone:
-                    np.copyto(part, gradient, where=chosen)
+                    np.copyto(part, kept)
                 else:
-                    np.add(part, gradient, out=part, where=chosen)
+                    np.add(part, kept, out=part)
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 def max_pool2d_indices(
