@@ -157,3 +157,9 @@ def from_tensor(value: Any) -> Any:
     if tensor.dtype == torch.bfloat16:  # NumPy has none of its own
         return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return tensor.numpy()
+
+
+def as_array(value: Any) -> Array:
+    """Arrays as they are; PyTorch's tensors, numbers and lists as NumPy arrays."""
+    value = from_tensor(value)
+    return value if is_array(value) else np.asarray(value)

@@ -261,7 +261,7 @@ class Module:
         own = dict(self._named_state("", True))
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
-        given = {name: _as_array(value) for name, value in state.items() if name in own}
+        given = {name: _backend.as_array(value) for name, value in state.items() if name in own}
         problems = [
             f"misshapen {name}: expected {own[name].shape}, got {array.shape}"
             for name, array in given.items()
@@ -310,11 +310,6 @@ class Module:
 def _require_once(name: str, before: Any, target: Any) -> None:
     if before is not None:
         raise ValueError(f"to: expected one {name}, got {before!r} and {target!r}")
-
-
-def _as_array(value: Any) -> Array:
-    value = _backend.from_tensor(value)
-    return value if _backend.is_array(value) else np.asarray(value)
 
 
 def _is_real(dtype: np.dtype) -> bool:

@@ -289,7 +289,9 @@ class Optimizer:
         op = f"{self._op}.load_state_dict"
         wanted = set(self._state_names(group))
         arrays = {
-            name: _as_array(value) for name, value in entry.items() if name != "step" and value is not None
+            name: _backend.as_array(value)
+            for name, value in entry.items()
+            if name != "step" and value is not None
         }
         if set(arrays) != wanted and arrays:
             raise ValueError(f"{op}: state of {key!r} must hold {sorted(wanted)}, got {sorted(arrays)}")
@@ -298,7 +300,7 @@ class Optimizer:
                 raise ValueError(
                     f"{op}: {name} of {key!r} must have shape {slot.parameter.shape}, got {tuple(array.shape)}"
                 )
-        count = int(float(_as_array(entry.get("step", 1))))
+        count = int(float(_backend.as_array(entry.get("step", 1))))
         return _arrays.integer(op, f"step of {key!r}", count, minimum=0), arrays
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Optimizer:
@@ -342,12 +344,6 @@ def _members(op: str, params: Any) -> tuple[list[Parameter], list[str] | None]:
 
 def _all_text(keys: list[Any]) -> bool:
     return bool(keys) and all(isinstance(key, str) for key in keys)
-
-
-def _as_array(value: Any) -> Any:
-    """Arrays as they are, PyTorch's tensors and numbers as NumPy arrays."""
-    value = _backend.from_tensor(value)
-    return value if _backend.is_array(value) else np.asarray(value)
 
 
 def require_numbers(op: str, group: dict[str, Any], **minima: float) -> None:
