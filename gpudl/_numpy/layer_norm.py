@@ -8,11 +8,11 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy._channels import column_dots, column_sums
+from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
 
-# Elements of a block. Beyond the cache, and still the fastest: short calls on two threads take turns at the
-# interpreter lock, and blocks of 65536 took up to three times as long.
-_BLOCK = 1 << 19
+# Elements that one thread does before a second one is awake: the passes over 32768 take 40 us.
+_ALONE = 1 << 16
 
 
 @computed_in_float32("y")
@@ -30,16 +30,17 @@ def layer_norm_forward(
     extent = x.shape[1]
 
     def block(rows: slice, _: int) -> None:
-        result = y[rows]
+        deviation = _parallel.scratch("layer_norm_deviation", x[rows].shape, x.dtype)
         np.divide(_row_sums(x[rows]), extent, out=mean[rows])
-        np.subtract(x[rows], mean[rows, None], out=result)
-        variance = _row_dots(result, result) / extent
+        np.subtract(x[rows], mean[rows, None], out=deviation)
+        variance = _row_dots(deviation, deviation) / extent
         np.divide(1, np.sqrt(variance + eps), out=rstd[rows])
-        np.multiply(result, rstd[rows, None], out=result)
+        scaled = y[rows] if weight is None and bias is None else deviation
+        np.multiply(deviation, rstd[rows, None], out=scaled)
         if weight is not None:
-            np.multiply(result, weight, out=result)
+            np.multiply(scaled, weight, out=y[rows] if bias is None else scaled)
         if bias is not None:
-            np.add(result, bias, out=result)
+            np.add(scaled, bias, out=y[rows])
 
     _over_rows(block, _pieces(x))
 
@@ -71,7 +72,7 @@ def layer_norm_backward(
             return
         deviation = _parallel.scratch("layer_norm_deviation", gradient.shape, x.dtype)
         np.subtract(x[rows], mean[rows, None], out=deviation)
-        scaled = _parallel.scratch("layer_norm_scaled", gradient.shape, x.dtype) if dx is None else dx[rows]
+        scaled = _parallel.scratch("layer_norm_scaled", gradient.shape, x.dtype)
         np.multiply(gradient, inverse, out=scaled)
         if dweight is not None:
             weights[i] = column_dots(scaled, deviation)
@@ -83,7 +84,7 @@ def layer_norm_backward(
         slope = _row_dots(scaled, deviation)[:, None] / extent * inverse**2
         np.multiply(deviation, slope, out=deviation)
         np.add(deviation, average, out=deviation)
-        np.subtract(scaled, deviation, out=scaled)
+        np.subtract(scaled, deviation, out=dx[rows])
 
     _over_rows(block, pieces)
     for result, partials in ((dweight, weights), (dbias, biases)):
@@ -102,7 +103,8 @@ def _row_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _pieces(x: np.ndarray) -> list[tuple[int, int]]:
     if x.size == 0:
         return []
-    return _parallel.ranges(len(x), max(1, _BLOCK // x.shape[1]))
+    longest, alone = (max(1, size // x.shape[1]) for size in (BLOCK, _ALONE))
+    return _parallel.equal_ranges(len(x), longest, alone=alone)
 
 
 def _over_rows(block: Callable[[slice, int], None], pieces: list[tuple[int, int]]) -> None:
