@@ -215,6 +215,12 @@ def test_image_folders(tmp_path):
     data = readers.open_dataset(tmp_path / "colour")
     assert data.train.arrays[0][4, :, 0, 0].tolist() == [40, 9, 7]
     assert len(data.test) == 6
+    (tmp_path / "colour" / "test").rename(tmp_path / "colour" / "val")
+    assert len(readers.open_dataset(tmp_path / "colour").test) == 6
+    (tmp_path / "colour" / "test").mkdir()
+    assert_refuses(
+        lambda: readers.open_dataset(tmp_path / "colour"), DataFormatError, "one of the folders test and val"
+    )
 
 
 def save_images(folder, **pictures):

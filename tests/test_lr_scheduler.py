@@ -297,6 +297,17 @@ def test_plot(tmp_path):
     assert path.read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.parametrize(("mode", "best"), [("min", -np.inf), ("max", np.inf), ("min", np.inf), ("min", 2.5)])
+def test_the_best_metric_survives_in_the_state(mode, best):
+    one, other = (schedules.ReduceLROnPlateau(optimizer(), mode, patience=0, factor=0.5) for _ in range(2))
+    one.step(best)
+    other.load_state_dict(one.state_dict())
+    assert other.best == one.best == best
+    for schedule in (one, other):
+        schedule.step(0.0)
+    assert one.get_last_lr() == other.get_last_lr()
+
+
 @bad_calls(
     ("optimizer", lambda: schedules.StepLR(3, 1), TypeError, "optimizer must be an Optimizer, got int"),
     (

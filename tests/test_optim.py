@@ -442,7 +442,7 @@ def test_averages_of_weights(dtype, warmup):
         average.update()
     assert other.updates == 6
     for name in own:
-        assert np.array_equal(ema.state_dict()[name], other.state_dict()[name])
+        assert np.array_equal(ema.state_dict()["averages"][name], other.state_dict()["averages"][name])
 
 
 P = Parameter(np.ones(2))
@@ -577,7 +577,9 @@ def loaded(change):
     ),
     (
         "ema state",
-        lambda: optim.EMA(nn.Linear(1, 1)).load_state_dict({"updates": 0, "weight": np.ones(3), "x": 1}),
+        lambda: optim.EMA(nn.Linear(1, 1)).load_state_dict(
+            {"updates": 0, "averages": {"weight": np.ones(3), "x": 1}}
+        ),
         ValueError,
         "missing bias; unexpected x; misshapen weight: expected (1, 1), got (3,)",
     ),

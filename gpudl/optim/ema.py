@@ -54,24 +54,28 @@ class EMA:
                 parameter.data[...] = own[name]
 
     def state_dict(self) -> dict[str, Any]:
-        """{"updates": count, name: average, ...}. Arrays are not copied."""
-        return {"updates": self.updates, **self._averages}
+        """{"updates": count, "averages": {name: array}}. Arrays are not copied."""
+        return {"updates": self.updates, "averages": dict(self._averages)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the EMA that gave `state` was; ValueError that lists what does not fit, nothing changed."""
-        expected = {"updates", *self._averages}
-        problems = [f"missing {name}" for name in sorted(expected - set(state))]
-        problems += [f"unexpected {name}" for name in sorted(set(state) - expected)]
+        if set(state) != {"updates", "averages"}:
+            raise ValueError(
+                f"EMA.load_state_dict: state must have the keys updates and averages, got {sorted(state)}"
+            )
+        averages = state["averages"]
+        problems = [f"missing {name}" for name in sorted(set(self._averages) - set(averages))]
+        problems += [f"unexpected {name}" for name in sorted(set(averages) - set(self._averages))]
         problems += [
-            f"misshapen {name}: expected {average.shape}, got {np.shape(state[name])}"
+            f"misshapen {name}: expected {average.shape}, got {np.shape(averages[name])}"
             for name, average in self._averages.items()
-            if name in state and np.shape(state[name]) != average.shape
+            if name in averages and np.shape(averages[name]) != average.shape
         ]
         if problems:
             raise ValueError("EMA.load_state_dict: " + "; ".join(problems))
         updates = _arrays.integer("EMA.load_state_dict", "updates", state["updates"], minimum=0)
         for name, average in self._averages.items():
-            average[...] = state[name]
+            average[...] = averages[name]
         self.updates = updates
 
 

@@ -432,7 +432,7 @@ class ReduceLROnPlateau:
         self.cooldown = _arrays.integer(op, "cooldown", cooldown, minimum=0)
         self.min_lrs = _per_group(op, "min_lr", min_lr, len(optimizer.param_groups))
         self.eps = _arrays.real(op, "eps", eps, minimum=0)
-        self.best = math.inf if mode == "min" else -math.inf
+        self.best = self._no_best
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
 
     def step(self, metrics: float) -> None:
@@ -449,6 +449,10 @@ class ReduceLROnPlateau:
         if self.num_bad_epochs > self.patience:
             self._reduce()
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+
+    @property
+    def _no_best(self) -> float:
+        return math.inf if self.mode == "min" else -math.inf
 
     def is_better(self, value: float) -> bool:
         """Whether `value` is an improvement over the best; NaN never is."""
@@ -472,9 +476,9 @@ class ReduceLROnPlateau:
     _COUNTERS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain numbers; an infinite best as None. Learning rates are the optimizer's."""
+        """Plain numbers; best is None before the first metric. Learning rates are the optimizer's."""
         state = {name: getattr(self, name) for name in self._COUNTERS}
-        return state | {"best": None if math.isinf(self.best) else self.best}
+        return state | {"best": None if self.best == self._no_best else self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the schedule that gave `state` was."""
@@ -484,7 +488,7 @@ class ReduceLROnPlateau:
         for name in self._COUNTERS[1:]:
             setattr(self, name, _arrays.integer("ReduceLROnPlateau", name, state[name], minimum=0))
         best = state["best"]
-        self.best = (math.inf if self.mode == "min" else -math.inf) if best is None else float(best)
+        self.best = self._no_best if best is None else float(best)
 
 
 def simulate(make: Callable[[Optimizer], LRScheduler], steps: int, lr: float = 1.0) -> list[float]:

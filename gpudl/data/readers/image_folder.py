@@ -29,6 +29,8 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = None) -> ImageData:
     """folder/class/image.png, or folder/train/class/... and folder/test/class/...; classes in alphabetical order.
 
+    Where there is no folder "test", "val" is the test part, as in ImageNet's layout; both beside "train" are refused.
+
     image_size : side or (height, width) that all images are resized to (bilinear); None where all have one size.
     Images are uint8, grey where all are, else RGB: 16-bit grey levels are divided by 257 and rounded, alpha channels
     are left out, photographs are turned as their EXIF orientation says, animations give their first frame. Names that
@@ -43,8 +45,7 @@ def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = No
         if image_size is None
         else _arrays.integers("image_folder", "image_size", image_size, 2, minimum=1)
     )
-    roots = {part: path / part for part in ("train", "test") if (path / part).is_dir()}
-    roots = roots if "train" in roots else {"train": path}
+    roots = _roots(path)
     classes = _classes(roots["train"])
     files = {part: _files(root, classes) for part, root in roots.items()}
     image = _pillow()
@@ -56,6 +57,17 @@ def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = No
         pixels = pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)
         parts[part] = (pixels, np.array([label for _, label in found], np.int64))
     return checked(path.name, path, parts, classes)
+
+
+def _roots(path: Path) -> dict[str, Path]:
+    """The folders of the training and the test part."""
+    train, test, val = (path / name for name in ("train", "test", "val"))
+    if not train.is_dir():
+        return {"train": path}
+    if test.is_dir() and val.is_dir():
+        raise DataFormatError(f"{path}: expected one of the folders test and val beside train, got both")
+    held_out = next((folder for folder in (test, val) if folder.is_dir()), None)
+    return {"train": train} if held_out is None else {"train": train, "test": held_out}
 
 
 def read_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarray:
