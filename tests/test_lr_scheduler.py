@@ -299,7 +299,7 @@ def test_plot(tmp_path):
 
 @pytest.mark.parametrize(("mode", "best"), [("min", -np.inf), ("max", np.inf), ("min", np.inf), ("min", 2.5)])
 def test_the_best_metric_survives_in_the_state(mode, best):
-    one, other = (schedules.ReduceLROnPlateau(optimizer(), mode, patience=0, factor=0.5) for _ in range(2))
+    one, other = (schedules.ReduceLROnPlateau(optimizer(), mode, patience=1, factor=0.5) for _ in range(2))
     one.step(best)
     other.load_state_dict(one.state_dict())
     assert other.best == one.best == best
