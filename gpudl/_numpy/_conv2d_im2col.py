@@ -15,8 +15,10 @@ from gpudl._numpy._conv2d_tiles import (
     Pair,
     Tile,
     add_product,
+    bias_of_row,
     dense_destination,
     filter_matrix,
+    finish,
     padded_rows,
     sum_partials,
     tiles,
@@ -40,6 +42,7 @@ def correlate(
     R, S, C, K = filters.shape
     N, P, Q, _ = y.shape
     matrix = filter_matrix(filters)
+    row_bias = bias_of_row(bias, Q)
     pieces = tiles(N, P, Q * R * S * C * x.itemsize, _FORWARD_TILE)
 
     def block(i: int) -> None:
@@ -49,16 +52,13 @@ def correlate(
         target = y[tile.n0 : tile.n1, tile.p0 : tile.p1]
         result, copied = dense_destination(target)
         np.matmul(columns, matrix, out=result.reshape(-1, K))
-        if bias is not None:
-            np.add(result, bias, out=target)
-        elif copied:
-            target[...] = result
+        finish(result, copied, row_bias, target)
 
     _parallel.run(block, len(pieces))
 
 
 def _unfolded(rows: np.ndarray, tile: Tile, Q: int, field: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
-    """(pixels, RSC): for each output pixel the inputs it sees."""
+    """(pixels, RSC): for each output pixel the inputs it sees; a view where a window is one pixel of dense rows."""
     G, m, C = tile.n1 - tile.n0, tile.p1 - tile.p0, rows.shape[3]
     (R, S), (sn, sh, sw, sc) = field, rows.strides
     windows = as_strided(
@@ -66,6 +66,8 @@ def _unfolded(rows: np.ndarray, tile: Tile, Q: int, field: Pair, stride: Pair, d
         (G, m, Q, R, S, C),
         (sn, stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw, sc),
     )
+    if windows.flags.c_contiguous:
+        return windows.reshape(G * m * Q, R * S * C)
     columns = _parallel.scratch("conv2d_columns", windows.shape, rows.dtype)
     columns[...] = windows
     return columns.reshape(G * m * Q, R * S * C)

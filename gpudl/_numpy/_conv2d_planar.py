@@ -14,7 +14,9 @@ from gpudl._numpy._conv2d_tiles import (
     Pair,
     Tile,
     add_product,
+    bias_of_row,
     dense_destination,
+    finish,
     padded_rows,
     sum_partials,
     tiles,
@@ -37,6 +39,7 @@ def correlate(
     R, S, C, K = filters.shape
     N, P, Q, _ = y.shape
     matrix = np.ascontiguousarray(filters).reshape(R * S * C, K)
+    row_bias = bias_of_row(bias, Q)
     pieces = tiles(N, P, Q * R * S * C * x.itemsize, _TILE)
 
     def block(i: int) -> None:
@@ -45,10 +48,7 @@ def correlate(
         target = y[tile.n0 : tile.n1, tile.p0 : tile.p1]
         result, copied = dense_destination(target)
         np.matmul(columns.T, matrix, out=result.reshape(-1, K))
-        if bias is not None:
-            np.add(result, bias, out=target)
-        elif copied:
-            target[...] = result
+        finish(result, copied, row_bias, target)
 
     _parallel.run(block, len(pieces))
 
