@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = None) -> ImageData:
     """folder/class/image.png, or folder/train/class/... and folder/test/class/...; classes in alphabetical order.
+
+    Files and folders whose names begin with a dot are passed over.
 
     image_size : side or (height, width) that all images are resized to (bilinear); None where all have one size.
     Images are grey where all are, else RGB. Raises DataFormatError that names the file, FileNotFoundError, and
@@ -30,10 +34,9 @@ def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = No
     size, mode = _common_form(image, everything, image_size)
     parts = {}
     for part, found in files.items():
-        pixels = np.stack([_pixels(image, file, size, mode) for file, _ in found])
-        pixels = pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)
+        pixels = _all_pixels(path, image, [file for file, _ in found], size, mode)
         parts[part] = (pixels, np.array([label for _, label in found], np.int64))
-    return checked(path.name, path, parts, classes)
+    return checked(path.absolute().name, path, parts, classes)
 
 
 def read_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarray:
@@ -51,25 +54,37 @@ def read_image(path: str | Path, image_shape: tuple[int, int, int]) -> np.ndarra
 
 def is_image_folder(path: Path) -> bool:
     root = path / "train" if (path / "train").is_dir() else path
-    return any(file.suffix.lower() in _ENDINGS for file in root.glob("*/*"))
+    return any(map(_is_image, root.glob("*/*")))
 
 
 def _classes(root: Path) -> tuple[str, ...]:
-    names = tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir()))
+    """The names of the folders, each of which must hold an image."""
+    names = _folders(root)
     if not names:
         raise FileNotFoundError(f"{root}: no folder for a class")
-    return names
+    for name in names:
+        if not any(map(_is_image, (root / name).iterdir())):
+            raise DataFormatError(f"{root / name}: no images of this class")
+    return tuple(names)
+
+
+def _folders(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in _ENDINGS and not path.name.startswith(".")
 
 
 def _files(root: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
-    unknown = sorted({folder.name for folder in root.iterdir() if folder.is_dir()} - set(classes))
+    unknown = sorted(set(_folders(root)) - set(classes))
     if unknown:
         raise DataFormatError(f"{root}: folders {unknown} are no classes of the training part")
     found = [
         (file, label)
         for label, name in enumerate(classes)
         for file in sorted((root / name).glob("*"))
-        if file.suffix.lower() in _ENDINGS
+        if _is_image(file)
     ]
     if not found:
         raise FileNotFoundError(f"{root}: no images in the folders of the classes")
@@ -109,6 +124,29 @@ def _opened(image: Any, file: Path) -> Any:
         return image.open(file)
     except (OSError, ValueError, SyntaxError, image.DecompressionBombError) as error:
         raise DataFormatError(f"{file}: no image that Pillow reads: {error}") from error
+
+
+def _all_pixels(folder: Path, image: Any, files: list[Path], size: tuple[int, int], mode: str) -> np.ndarray:
+    """(N, C, H, W)."""
+    width, height = size
+    channels = len(mode)
+    needed = len(files) * height * width * channels
+    if needed > _memory():
+        raise DataFormatError(
+            f"{folder}: {len(files)} images of {width}x{height} need {needed / 1e9:.1f} GB, more than the memory "
+            f"of this machine, {_memory() / 1e9:.1f} GB; give a smaller image_size"
+        )
+    pixels = np.empty((len(files), height, width, channels), np.uint8)
+    for row, file in zip(pixels, files, strict=True):
+        row[...] = _pixels(image, file, size, mode).reshape(row.shape)
+    return pixels.transpose(0, 3, 1, 2)
+
+
+def _memory() -> float:
+    """Of the machine, in bytes; infinity where the system does not tell."""
+    if not hasattr(os, "sysconf"):
+        return math.inf
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _pixels(image: Any, file: Path, size: tuple[int, int], mode: str) -> np.ndarray:
