@@ -28,7 +28,7 @@ def _channels_last(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.nd
         for rows, result in channels.wide(i, source, target):
             _normalize(rows, means[: rows.shape[1]], factors[: rows.shape[1]], result)
 
-    channels.run(block)
+    channels.run(block, blas=False)
 
 
 def _planes(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.ndarray) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 import gpudl
 
@@ -19,8 +23,11 @@ _COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status: 2, and one line, where options, files or the install are wrong."""
-    parser = argparse.ArgumentParser(prog="gpudl", description=gpudl.__doc__)
+    """Run one command; returns its exit status: 2, and one line, where options, files or the install are wrong.
+
+    128 + the number of the signal after Ctrl-C, and where nobody reads the output any more (`| head`).
+    """
+    parser = _Parser(prog="gpudl", description=gpudl.__doc__)
     parser.add_argument("--version", action="version", version=f"gpudl {gpudl.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     modules = {}
@@ -29,13 +36,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         sub = commands.add_parser(name, help=summary, description=modules[name].DESCRIPTION)
         modules[name].add_arguments(sub)
     arguments = parser.parse_args(argv)
+    _write_any_text()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            return modules[arguments.command].main(arguments)
-        except _expected_errors() as error:
-            print(f"gpudl {arguments.command}: {error}", file=sys.stderr)
+            status = modules[arguments.command].main(arguments)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            # what is left in the buffer would be an error once more at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 128 + signal.SIGPIPE
+        except KeyboardInterrupt as interrupt:
+            print(f"gpudl {arguments.command}: interrupted{_reason(interrupt)}", file=sys.stderr)
+            return 128 + getattr(interrupt, "signum", signal.SIGINT)
+        except MemoryError as error:
+            print(f"gpudl {arguments.command}: not enough memory{_reason(error)}", file=sys.stderr)
             return 2
+        except _expected_errors() as error:
+            from gpudl.cli.config import describe
+
+            print(f"gpudl {arguments.command}: {describe(error)}", file=sys.stderr)
+            return 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command in one line, without all its options."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help tells more)\n")
+
+
+def _write_any_text() -> None:
+    """Names that the terminal's encoding lacks are written with escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _reason(error: BaseException) -> str:
+    return f": {error}" if str(error) else ""
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,19 @@ OPTIMIZERS = {"sgd": 0.05, "adam": 2e-3, "adamw": 2e-3, "rmsprop": 1e-3}  # and 
 SCHEDULES = ("constant", "cosine", "one-cycle", "step", "exponential", "plateau")
 AUGMENTATIONS = ("none", "affine", "crop-flip", "strong")
 DEVICES = _backend.BACKENDS
+_LARGEST_SIDE = 1 << 15  # of images
+_LARGEST_SEED = (1 << 32) - 1  # that scikit-learn takes, which splits the data
 
 
 class ConfigError(ValueError):
     """An option, or a file of options, that does not fit."""
+
+
+def describe(error: Exception) -> str:
+    """An error in words; those of the system begin with the file."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +35,7 @@ class RunConfig:
     """All that a run depends on. Each field is an option of `gpudl train` and a key of its TOML file.
 
     lr None : the optimizer's default. augment None : "crop-flip" for colour images, "affine" for grey ones.
-    `resolved` replaces both by what they stand for.
+    `resolved` replaces both by what they stand for, and makes the path of the data one that holds in any folder.
     """
 
     data: str = "digits"
@@ -53,9 +63,15 @@ class RunConfig:
         """The same with every choice made."""
         return dataclasses.replace(
             self,
+            data=absolute(self.data),
             lr=OPTIMIZERS[self.optimizer] if self.lr is None else self.lr,
             augment=("affine" if channels == 1 else "crop-flip") if self.augment is None else self.augment,
         )
+
+
+def absolute(data: str) -> str:
+    """The path of the data as it holds in any folder; "digits" is none."""
+    return data if data == "digits" else os.path.abspath(data)
 
 
 def names() -> list[str]:
@@ -110,8 +126,10 @@ def _text(what: str, value: Any) -> str:
 
 def _integer(minimum: int, maximum: int = 1 << 62) -> Callable[[str, Any], int]:
     def check(what: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
             raise ConfigError(f"{what}: expected a whole number from {minimum} on, got {value!r}")
+        if value > maximum:
+            raise ConfigError(f"{what}: expected a whole number of at most {maximum}, got {value}")
         return value
 
     return check
@@ -144,7 +162,7 @@ def _at_least_zero(what: str, value: Any) -> float:
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "data": _text,
-    "image_size": _integer(1),
+    "image_size": _integer(1, _LARGEST_SIDE),
     "model": _choice(tuple(models.names())),
     "epochs": _integer(1),
     "batch_size": _integer(1),
@@ -156,6 +174,6 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "early_stopping": _integer(1),
     "validation": _real(0, 1, "between 0 and 1"),
     "checkpoint_steps": _integer(1),
-    "seed": _integer(0),
+    "seed": _integer(0, _LARGEST_SEED),
     "device": _choice(DEVICES),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from gpudl import data, metrics, train
 from gpudl.cli import parts as build
 from gpudl.cli import run_folder as folder
@@ -52,20 +54,30 @@ def main(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace, trained: folder.TrainedModel) -> tuple[data.ArrayDataset, str]:
     config = folder.load_config(arguments.run)
     if arguments.data is None:
-        parts = build.split(data.open_dataset(config.data, config.image_size), config.validation, config.seed)
-        source, dataset = parts.source, parts.test
+        source = data.open_dataset(config.data, config.image_size)
+        folder.require_same_data(arguments.run, config, build.sha256(source))
+        dataset = build.split(source, config.validation, config.seed).test
     else:
         source = data.open_dataset(arguments.data, config.image_size)
         dataset = source.train if source.test is None else source.test
     own, other = (f"{x.image_dtype} of shape {x.image_shape}" for x in (trained, source))
     if own != other:
         raise ConfigError(f"{source.name}: images must be as those of the run, {own}, got {other}")
-    if len(source.classes) > len(trained.classes):
-        raise ConfigError(
-            f"{source.name}: the run knows {len(trained.classes)} classes, got {len(source.classes)}"
-        )
     part = "images" if dataset is source.train else "images of the test part"
-    return dataset, f"{len(dataset)} {part} of {source.name}"
+    images, labels = dataset.arrays
+    numbers = np.array(_class_numbers(source, trained.classes))
+    return data.ArrayDataset(images, numbers[labels]), f"{len(dataset)} {part} of {source.name}"
+
+
+def _class_numbers(source: data.ImageData, known: tuple[str, ...]) -> list[int]:
+    """The number that the run gives to each class of the data: by name; as it is where they have numbers only."""
+    unknown = [name for name in source.classes if name not in known]
+    if not unknown:
+        return [known.index(name) for name in source.classes]
+    count = len(source.classes)
+    if source.classes == tuple(map(str, range(count))) and count <= len(known):
+        return list(range(count))
+    raise ConfigError(f"{source.name}: the run does not know the classes {', '.join(unknown[:5])}")
 
 
 def _table(counts: list[list[int]], classes: tuple[str, ...]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 
+import gpudl
 from gpudl import data, metrics, models, nn, optim
 from gpudl.cli.config import ConfigError, RunConfig
 from gpudl.data import transforms
@@ -15,6 +18,8 @@ from gpudl.optim import lr_scheduler
 from gpudl.train import LRSchedule
 
 TEST_SHARE = 0.2  # of data that come without a test part
+_HASHED = 1024  # rows at a time
+_NAMED = 5  # classes in a message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +35,31 @@ class Parts:
 
 def split(source: data.ImageData, validation: float, seed: int) -> Parts:
     """Training, validation and test part: the given test part, or a fifth; each class with its share in all."""
+    if len(source.classes) < 2:
+        raise ConfigError(f"{source.name}: training needs at least two classes, got {len(source.classes)}")
     rest, test = source.train, source.test
     origin = f"test {{}} images (the test part of {source.name})"
     if test is None:
         rest, test = _cut(rest, TEST_SHARE, seed, "test")
-        origin = f"test {{}} images ({TEST_SHARE:.0%} of {source.name}, which has no test part)"
+        origin = f"test {{}} images ({100 * TEST_SHARE:g}% of {source.name}, which has no test part)"
     train, held_out = _cut(rest, validation, seed, "validation")
+    _look_for_classes(source, train)
     words = (
-        f"training {len(train)} images, validation {len(held_out)} ({validation:.0%} of the training part, "
+        f"training {len(train)} images, validation {len(held_out)} ({100 * validation:g}% of the training part, "
         f"each class with its share, seed {seed}), {origin.format(len(test))}"
     )
     return Parts(train, held_out, test, source, words)
+
+
+def sha256(source: data.ImageData) -> str:
+    """Of all images and labels and the names of the classes."""
+    digest = hashlib.sha256(repr(source.classes).encode(errors="surrogateescape"))
+    for part in (source.train, source.test):
+        for array in () if part is None else part.arrays:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            for first in range(0, len(array), _HASHED):
+                digest.update(np.ascontiguousarray(array[first : first + _HASHED]))
+    return digest.hexdigest()
 
 
 def _cut(
@@ -52,16 +71,36 @@ def _cut(
         raise ImportError("splitting data needs scikit-learn: pip install 'gpudl[train]'") from error
     images, labels = whole.arrays
     counts = np.bincount(labels)
-    count = max(math.ceil(share * len(labels)), np.count_nonzero(counts))
-    if count >= len(labels) or len(labels) - count < np.count_nonzero(counts) or counts[counts > 0].min() < 2:
+    classes = np.count_nonzero(counts)
+    count = max(math.ceil(share * len(labels)), classes)
+    if len(labels) - count < classes:
         raise ConfigError(
-            f"{len(labels)} images of {np.count_nonzero(counts)} classes are too few to hold out a {name} part "
-            f"of {share:.0%} with every class in both"
+            f"{len(labels)} images of {classes} classes are too few to hold out a {name} part "
+            f"of {100 * share:g}% with every class in both"
+        )
+    if counts[counts > 0].min() < 2:
+        raise ConfigError(
+            f"the class of label {np.flatnonzero(counts == 1)[0]} has one image only, too few to hold out a {name} "
+            "part with every class in both"
         )
     kept, held_out = train_test_split(
         np.arange(len(labels)), test_size=count, random_state=seed, stratify=labels
     )
     return tuple(data.ArrayDataset(images[rows], labels[rows]) for rows in (np.sort(kept), np.sort(held_out)))  # type: ignore[return-value]
+
+
+def _look_for_classes(source: data.ImageData, train: data.ArrayDataset) -> None:
+    count = len(source.classes)
+    if count > len(source.train):
+        raise ConfigError(
+            f"{source.name}: {len(source.train)} images cannot be of {count} classes; number labels from 0 on"
+        )
+    missing = np.flatnonzero(np.bincount(train.arrays[1], minlength=count) == 0)
+    if len(missing):
+        names = ", ".join(source.classes[i] for i in missing[:_NAMED]) + ", ..." * (len(missing) > _NAMED)
+        warnings.warn(
+            f"{source.name}: no training image of {len(missing)} of {count} classes: {names}", stacklevel=2
+        )
 
 
 def augmentation(name: str, image_shape: tuple[int, int, int], seed: int) -> list[transforms.Transform]:
@@ -91,9 +130,15 @@ def loaders(
     augment = augmentation(config.augment, parts.source.image_shape, config.seed)
     training = data.DataLoader(
         parts.train, config.batch_size, shuffle=True, generator=config.seed,
+        drop_last=_leaves_one(config, parts),
         transform=transforms.Compose([*augment, standardize]),
     )  # fmt: skip
     return training, plain_loader(parts.validation, standardize)
+
+
+def _leaves_one(config: RunConfig, parts: Parts) -> bool:
+    """Whether the last batch would be of one image, of which batch norm may have no variance."""
+    return len(parts.train) > config.batch_size > 1 and len(parts.train) % config.batch_size == 1
 
 
 def plain_loader(dataset: data.ArrayDataset, standardize: transforms.Standardize) -> data.DataLoader:
@@ -106,6 +151,19 @@ def make_model(name: str, num_classes: int, image_shape: tuple[int, int, int]) -
         return models.create(name, num_classes, image_shape)
     except ValueError as error:
         raise ConfigError(f"--model: {name} cannot take images of shape {image_shape}: {error}") from error
+
+
+def require_suitable(config: RunConfig, num_classes: int, image_shape: tuple[int, int, int]) -> None:
+    """Raise ConfigError where the model cannot train on batches of such images, before anything is begun."""
+    model = make_model(config.model, num_classes, image_shape)
+    images = np.zeros((min(config.batch_size, 2), *image_shape), np.float32)
+    try:
+        with gpudl.no_grad():
+            model(images)
+    except ValueError as error:
+        raise ConfigError(
+            f"--model: {config.model} cannot train on batches of shape {images.shape}: {error}"
+        ) from error
 
 
 def make_optimizer(config: RunConfig, model: nn.Module) -> optim.Optimizer:

@@ -20,7 +20,8 @@ from gpudl.data.readers.image_folder import read_image
 from gpudl.train.checkpoint import write_file
 
 DESCRIPTION = """Say which class each image is of, and how probable every class is. Images are brought to the
-size and the colours that the model was trained on."""
+size and the colours that the model was trained on. A model that was trained on floating numbers (an .npz file) is
+refused: nothing says how the bytes of an image file become such numbers."""
 
 _SHOWN = 3  # most probable classes in the text form
 
@@ -46,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         sys.stdout.write(text)
     else:
-        write_file(arguments.output, text.encode())
+        write_file(arguments.output, text.encode(errors="surrogateescape"))
     return 0
 
 

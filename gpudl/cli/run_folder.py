@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+import shlex
 import sys
+import time
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 import gpudl
 from gpudl import nn
@@ -27,6 +36,29 @@ _PACKAGES = (
     "numpy", "ml_dtypes", "safetensors", "threadpoolctl",
     "rich", "matplotlib", "scikit-learn", "Pillow", "tomlkit", "cupy",
 )  # fmt: skip
+
+
+def how_to_resume(run: Path) -> str:
+    """The command that goes on with a run."""
+    return f"gpudl train --resume {shlex.quote(str(run))}"
+
+
+@contextlib.contextmanager
+def claimed(run: Path) -> Iterator[None]:
+    """Make the folder where it is new, and let no other process train in it; the claim ends with the process."""
+    run.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(run, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"{run}: another gpudl train is at work in this folder") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class TrainedModel:
@@ -58,7 +90,7 @@ def load_model(run: Path) -> TrainedModel:
         raise FileNotFoundError(f"{run}: no such folder")
     if not (run / MODEL).is_dir():
         if (run / CONFIG).exists():
-            raise CheckpointError(f"{run}: the run has not ended; go on with: gpudl train --resume {run}")
+            raise CheckpointError(f"{run}: the run has not ended; go on with: {how_to_resume(run)}")
         raise CheckpointError(f"{run}: no run of gpudl train")
     state = load_checkpoint(run / MODEL)
     try:
@@ -93,6 +125,31 @@ def write_json(path: Path, value: Any) -> None:
     write_file(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
+def note_environment(run: Path, data_sha256: str) -> None:
+    """Write with what, and on which data, the run began; later starts are added to that."""
+    now, first = environment(), _read_environment(run)
+    if first:
+        first["resumed"] = [*first.get("resumed", []), now]
+    else:
+        first = now | {"data_sha256": data_sha256}
+    write_json(run / ENVIRONMENT, first)
+
+
+def require_same_data(run: Path, config: RunConfig, data_sha256: str) -> None:
+    """Raise ConfigError where the data are no longer those that the run began with."""
+    if _read_environment(run).get("data_sha256", data_sha256) != data_sha256:
+        raise ConfigError(f"{config.data}: has changed since the run in {run} began")
+
+
+def _read_environment(run: Path) -> dict[str, Any]:
+    """Empty where there is none, or none that can be read."""
+    try:
+        content = json.loads((run / ENVIRONMENT).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def environment() -> dict[str, Any]:
     """What a reader needs to repeat or judge a run."""
     return {
@@ -105,6 +162,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: version for name in _PACKAGES if (version := _version(name)) is not None},
         "blas": _blas(),
         "command": sys.argv,
+        "time": time.strftime("%Y-%m-%d %H:%M:%S%z"),
     }
 
 

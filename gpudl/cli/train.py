@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,13 +23,15 @@ from gpudl.cli.config import (
     SCHEDULES,
     ConfigError,
     RunConfig,
+    absolute,
+    describe,
     names,
     read_config,
     write_config,
 )
 from gpudl.data import transforms
 from gpudl.models import names as model_names
-from gpudl.train.checkpoint import write_file
+from gpudl.train.checkpoint import is_leftover, remove_leftovers, write_file
 
 DESCRIPTION = """Train a model on images and leave everything about the run in a folder.
 
@@ -88,20 +91,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     run, config, source = _prepare(arguments)
     gpudl.use_backend(config.device)
-    gpudl.manual_seed(config.seed)
     parts = build.split(source, config.validation, config.seed)
+    build.require_suitable(config, len(source.classes), source.image_shape)
+    with folder.claimed(run):
+        try:
+            return _train(run, config, parts)
+        except train.Interrupted as interrupt:
+            return _interrupted(run, f" at step {interrupt.step}", interrupt.signum)
+        except KeyboardInterrupt:
+            return _interrupted(run, "", signal.SIGINT)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            print(f"gpudl train: {describe(error)}; go on with: {folder.how_to_resume(run)}", file=sys.stderr)
+            return 2
+
+
+def _interrupted(run: Path, where: str, signum: int) -> int:
+    print(f"interrupted{where}; go on with: {folder.how_to_resume(run)}", file=sys.stderr)
+    return 128 + signum
+
+
+def _train(run: Path, config: RunConfig, parts: build.Parts) -> int:
+    """Begin the run or go on with it, and leave its results in the folder."""
+    start = time.perf_counter()
+    gpudl.manual_seed(config.seed)
+    source = parts.source
     standardize = transforms.Standardize(dtype=np.float32).fit(parts.train)
     model = build.make_model(config.model, len(source.classes), source.image_shape)
     training, validation = build.loaders(config, parts, standardize)
     trainer = _make_trainer(config, run, model, len(training))
     resumed = trainer.resume(run / folder.CHECKPOINTS)
     _begin(run, config, parts, model, resumed)
-    start = time.perf_counter()
-    try:
-        trainer.fit(training, validation, epochs=config.epochs)
-    except train.Interrupted as interrupt:
-        print(f"interrupted at step {trainer.step}; go on with: gpudl train --resume {run}", file=sys.stderr)
-        return 128 + interrupt.signum
+    trainer.fit(training, validation, epochs=config.epochs)
     if trainer.stop_reason is not None:
         print(f"stopped after epoch {trainer.epoch}: {trainer.stop_reason}")
     if trainer.diverged:
@@ -142,20 +164,22 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Path, RunConfig, data.Image
     """The folder of the run, made where it is new, its resolved configuration, and the data."""
     given = {name: value for name in names() if (value := getattr(arguments, name)) is not None}
     file = {} if arguments.config is None else read_config(arguments.config)
+    folder.make_config(file, str(arguments.config))  # so that an error names the file
     options = file | given
     run = _run_to_resume(arguments)
     if run is not None and (run / folder.CONFIG).exists():
         config = folder.load_config(run)
         _require_same(run, config, options)
-        return run, config, data.open_dataset(config.data, config.image_size)
-    config = folder.make_config(options, "gpudl train")
+        source = data.open_dataset(config.data, config.image_size)
+        folder.require_same_data(run, config, build.sha256(source))
+        return run, config.resolved(source.image_shape[0]), source
+    config = RunConfig(**options)
     source = data.open_dataset(config.data, config.image_size)
     config = config.resolved(source.image_shape[0])
     run = arguments.output or Path("runs") / f"{source.name}-{config.model}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if run.exists() and any(run.iterdir()):
-        raise ConfigError(
-            f"--output: {run} is not empty; give another folder, or --resume to go on with that run"
-        )
+    if run.exists() and not all(map(is_leftover, run.iterdir())):
+        resumable = ", or --resume to go on with that run" if (run / folder.CONFIG).exists() else ""
+        raise ConfigError(f"--output: {run} is not empty; give another folder{resumable}")
     return run, config, source
 
 
@@ -176,6 +200,8 @@ def _run_to_resume(arguments: argparse.Namespace) -> Path | None:
 
 def _require_same(run: Path, config: RunConfig, options: dict[str, Any]) -> None:
     """A run that is resumed keeps its options."""
+    if "data" in options:
+        options = options | {"data": absolute(options["data"])}
     for name, value in options.items():
         if value != getattr(config, name):
             raise ConfigError(
@@ -206,10 +232,10 @@ def _make_trainer(config: RunConfig, run: Path, model: nn.Module, steps_per_epoc
 
 def _begin(run: Path, config: RunConfig, parts: build.Parts, model: nn.Module, resumed: Path | None) -> None:
     """Write what is known beforehand, and say it."""
-    run.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(run)
     if not (run / folder.CONFIG).exists():
         write_file(run / folder.CONFIG, write_config(config).encode())
-    folder.write_json(run / folder.ENVIRONMENT, folder.environment())
+    folder.note_environment(run, build.sha256(parts.source))
     options = dataclasses.asdict(config)
     print("  ".join(f"{name}={options[name]}" for name in _SAID))
     print(f"{sum(p.size for p in model.parameters()):,} parameters; {parts.words}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import pickle
 import queue
 import signal
@@ -84,6 +86,7 @@ class ProcessCrew:
 
     def __init__(self, count: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None):
         context = multiprocessing.get_context("spawn")
+        multiprocessing.resource_tracker.ensure_running()  # which would unblock SIGINT when it starts
         self._pipes = []
         self._processes = []
         try:
@@ -91,7 +94,8 @@ class ProcessCrew:
                 here, there = context.Pipe()
                 process = context.Process(target=_serve, args=(there, number, fetch, init), daemon=True)
                 self._pipes.append(here)
-                process.start()
+                with _sigint_blocked():
+                    process.start()
                 there.close()
                 self._processes.append(process)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
@@ -159,6 +163,24 @@ class ProcessCrew:
         self._pipes, self._processes = [], []
 
 
+@contextlib.contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """A process that is started inside has SIGINT blocked: Ctrl-C does not end it before it can ignore the signal."""
+    before = _mask_sigint("SIG_BLOCK")
+    try:
+        yield
+    finally:
+        if signal.SIGINT not in before:
+            _mask_sigint("SIG_UNBLOCK")
+
+
+def _mask_sigint(how: str) -> set[int]:
+    """The signals that were blocked before; does nothing where the system has no masks."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return set()
+    return signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT})
+
+
 def _serve(pipe: Any, number: int, fetch: Callable[..., Any], init: Callable[[int], Any] | None) -> None:
     """A worker's life: batches until the pipe is closed at the other end.
 
@@ -167,6 +189,7 @@ def _serve(pipe: Any, number: int, fetch: Callable[..., Any], init: Callable[[in
     Ctrl-C reaches the whole process group; it is the parent who decides what it means.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _mask_sigint("SIG_UNBLOCK")
     set_num_threads(1)
     requests: queue.SimpleQueue[tuple[list[int], int] | None] = queue.SimpleQueue()
     threading.Thread(target=_take_requests, args=(pipe, requests), daemon=True).start()

@@ -9,17 +9,22 @@ from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was interrupted between two steps, after its checkpoint was saved. signum : of SIGINT or SIGTERM."""
+    """A run was interrupted between two steps, after its checkpoint was saved.
 
-    def __init__(self, signum: int):
-        super().__init__(signal.Signals(signum).name)
+    signum : of SIGINT or SIGTERM. step : steps of the optimizer done.
+    """
+
+    def __init__(self, signum: int, step: int):
+        super().__init__(f"{signal.Signals(signum).name} at step {step}")
         self.signum = signum
+        self.step = step
 
 
 class InterruptGuard:
     """Inside the block the first signal is only noted; the second raises KeyboardInterrupt at once.
 
-    Outside the main thread, where Python has no signals, it does nothing.
+    A signal that is ignored, as for a job in the background, stays so. Outside the main thread, where Python has no
+    signals, it does nothing.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -30,7 +35,10 @@ class InterruptGuard:
 
     def __enter__(self) -> InterruptGuard:
         if threading.current_thread() is threading.main_thread():
-            self._before = {signum: signal.signal(signum, self._note) for signum in self.SIGNALS}
+            heard = [
+                signum for signum in self.SIGNALS if signal.getsignal(signum) not in (signal.SIG_IGN, None)
+            ]
+            self._before = {signum: signal.signal(signum, self._note) for signum in heard}
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,8 @@ def save_checkpoint(folder: str | Path, state: dict[str, Any]) -> Path:
     """Write `state` to the new folder `folder`, or in place of the checkpoint there; returns its path.
 
     state : dicts with text keys, lists, tuples (which come back as lists), numbers, text, None and arrays.
-    After an OSError (a full disk, say) what was there before is there still.
+    Raises TypeError for anything else, before a file is touched. After an OSError (a full disk, say) what was there
+    before is there still.
     """
     folder = Path(folder)
     arrays: dict[str, np.ndarray] = {}
@@ -84,11 +86,12 @@ def load_checkpoint(folder: str | Path) -> dict[str, Any]:
 
 
 def list_checkpoints(folder: str | Path) -> list[Path]:
-    """The checkpoints in `folder`, oldest first by name; not verified."""
+    """The checkpoints in `folder`, not verified; oldest first by how far the run had come, which the names tell."""
     folder = Path(folder)
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(found, key=_progress)
 
 
 def load_newest_checkpoint(
@@ -96,10 +99,10 @@ def load_newest_checkpoint(
 ) -> tuple[Path | None, dict[str, Any] | None, list[CheckpointError]]:
     """The newest whole checkpoint in `folder` and its state, None without one, and what is wrong with newer ones.
 
-    Newest by how far the run had come, which the names tell: "last-epoch-0003-step-00000120".
+    Newest by the numbers in the names: "last-epoch-0003-step-00000120".
     """
     damaged = []
-    for path in sorted(list_checkpoints(folder), key=_progress, reverse=True):
+    for path in reversed(list_checkpoints(folder)):
         try:
             return path, load_checkpoint(path), damaged
         except CheckpointError as error:
@@ -113,11 +116,18 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a run that was killed while it wrote or removed a checkpoint has left in `folder`."""
+    """Remove what a run that was killed while it wrote or removed something has left in `folder`."""
     if folder.is_dir():
-        for path in folder.iterdir():
-            if path.name.startswith((_WRITING, _REMOVING)):
+        for path in filter(is_leftover, folder.iterdir()):
+            if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file or checkpoint was being written or removed."""
+    return path.name.startswith((_WRITING, _REMOVING))
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -153,9 +163,9 @@ def _set_aside(folder: Path) -> Path:
     return removing
 
 
-def _progress(path: Path) -> tuple[str, str]:
-    kind, _, rest = path.name.partition("-")
-    return rest, kind
+def _progress(path: Path) -> tuple[list[int], str]:
+    """Numbers as such: they outgrow the zeros in front of them."""
+    return [int(digits) for digits in re.findall(r"\d+", path.name)], path.name
 
 
 def _write_through(path: Path, data: bytes) -> None:
@@ -211,14 +221,17 @@ def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if _backend.is_array(value):
-        arrays[path] = np.array(
-            _backend.move(value, "cpu"), order="C"
-        )  # safetensors writes memory as it lies
-        return {_ARRAY: path}
+        name = path if path not in arrays else f"{path} ({len(arrays)})"  # keys may hold slashes
+        # safetensors writes memory as it lies
+        arrays[name] = np.array(_backend.move(value, "cpu"), order="C")
+        return {_ARRAY: name}
     if isinstance(value, dict):
-        assert all(isinstance(key, str) and key not in (_ARRAY, _FLOAT) for key in value), (
-            f"{path}: {list(value)}"
-        )
+        for key in value:
+            if not isinstance(key, str) or key in (_ARRAY, _FLOAT):
+                raise TypeError(
+                    f"save_checkpoint: keys must be text other than {_ARRAY} and {_FLOAT}, got {key!r} "
+                    f"at {path!r}"
+                )
         return {
             key: _without_arrays(item, f"{path}/{key}" if path else key, arrays)
             for key, item in value.items()
@@ -227,7 +240,11 @@ def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any
         return [_without_arrays(item, f"{path}/{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         return {_FLOAT: repr(value)}
-    assert value is None or isinstance(value, bool | int | float | str), f"{path}: {type(value).__name__}"
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise TypeError(
+            "save_checkpoint: state must hold dicts, lists, numbers, text, None and arrays, "
+            f"got {type(value).__name__} at {path!r}"
+        )
     return value
 
 

@@ -6,10 +6,13 @@ bytes with the same version of matplotlib.
 
 from __future__ import annotations
 
+import io
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +20,7 @@ import numpy as np
 
 from gpudl.metrics.classification_report import class_names, require_counts
 from gpudl.ops import _arrays
+from gpudl.train.checkpoint import write_file
 
 _TRAIN, _VALIDATION = "#7f8c9b", "#1769aa"  # muted for what was fitted, strong for what counts
 _MOST_NUMBERED = 30  # classes: above, numbers in cells would be below 5 points
@@ -235,4 +239,9 @@ def _matplotlib(what: str) -> ModuleType:
 
 def _save(figure: Any, path: str | os.PathLike[str]) -> None:
     # without matplotlib's name and version in the file, so that the bytes are those of the picture
-    figure.savefig(path, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
+    png = io.BytesIO()
+    with warnings.catch_warnings():
+        # a class name that the font cannot write shows as boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(png, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
+    write_file(Path(path), png.getvalue())

@@ -102,6 +102,8 @@ class Trainer:
                 )
         if len(train) == 0:  # type: ignore[arg-type]
             raise ValueError("Trainer.fit: train must have at least one batch, got none")
+        if validation is not None and len(validation) == 0:  # type: ignore[arg-type]
+            raise ValueError("Trainer.fit: validation must have at least one batch, or be None, got none")
         self._take_loader(train)
         with InterruptGuard() as guard:
             self._run(train, validation, guard)
@@ -172,6 +174,8 @@ class Trainer:
                     self._note_place(train)
                     self._checkpoint("epoch", guard)
             self._call("on_fit_end")
+            if guard.signum is not None:
+                raise Interrupted(guard.signum, self.step)
         except Interrupted:
             self._continues = True
             raise
@@ -186,7 +190,7 @@ class Trainer:
     def _train_epoch(self, train: Any, guard: InterruptGuard) -> None:
         self.model.train()
         count = len(train)
-        for batch in train:
+        for batch in self._batches(train, guard):
             if self.batch == count:
                 raise ValueError(f"Trainer.fit: train gave more batches than its length, {count}")
             first = self.batch - self.batch % self.accumulate
@@ -200,6 +204,20 @@ class Trainer:
                     return
         if self.batch != count:
             raise ValueError(f"Trainer.fit: train gave {self.batch} batches, but its length is {count}")
+
+    def _batches(self, loader: Iterable[Any], guard: InterruptGuard | None) -> Iterator[Any]:
+        """Of a loader. One that breaks after a signal had it too, as worker processes do: it is an interrupt."""
+        batches = iter(loader)
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except Exception:
+                if guard is not None and guard.signum is not None and self.batch % self.accumulate == 0:
+                    self._checkpoint("step", guard)
+                raise
+            yield batch
 
     def _backpropagate(self, batch: Any, group: int) -> None:
         """Add the gradients of one batch out of `group` that make a step."""
@@ -250,14 +268,14 @@ class Trainer:
         interrupted = guard.signum is not None
         self._call("on_checkpoint", "interrupt" if interrupted and reason == "step" else reason)
         if interrupted:
-            raise Interrupted(guard.signum)  # type: ignore[arg-type]
+            raise Interrupted(guard.signum, self.step)  # type: ignore[arg-type]
 
     def _evaluate(self, data: Iterable[Any], guard: InterruptGuard | None) -> dict[str, float]:
         loss, metrics = Mean(), {name: copy.deepcopy(metric) for name, metric in self._metrics.items()}
         for metric in metrics.values():
             metric.reset()
         with no_grad(), _evaluation_mode(self.model):
-            for batch in data:
+            for batch in self._batches(data, guard):
                 if guard is not None and guard.signum is not None:
                     self._checkpoint("step", guard)
                 x, target = self._inputs(batch)
@@ -378,10 +396,10 @@ class Trainer:
         self._loader_state = state["loader"]
 
     def _callbacks_with_state(self) -> dict[str, Callback]:
-        """Callbacks that remember something, by class; the second of a class has a number."""
+        """Callbacks that define `state_dict`, by class; the second of a class has a number."""
         named: dict[str, Callback] = {}
         for callback in self.callbacks:
-            if callback.state_dict():
+            if type(callback).state_dict is not Callback.state_dict:
                 same = sum(type(other) is type(callback) for other in named.values())
                 named[type(callback).__name__ + (f" {same + 1}" if same else "")] = callback
         return named

@@ -66,6 +66,8 @@ def checked(
             raise DataFormatError(f"{path}: {part} has no images")
         if images.size == 0:
             raise DataFormatError(f"{path}: {part} images have no pixels, got shape {images.shape[1:]}")
+        if images.dtype.kind == "f" and not (finite := np.isfinite(images).all(axis=(1, 2, 3))).all():
+            raise DataFormatError(f"{path}: {part} image {finite.argmin()} holds NaN or infinite values")
     top = max(int(labels.max()) for _, labels in parts.values())
     low = min(int(labels.min()) for _, labels in parts.values())
     count = top + 1 if classes is None else len(classes)

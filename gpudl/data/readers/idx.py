@@ -73,7 +73,7 @@ def idx_folder(path: str | Path) -> ImageData:
         if pixels.ndim != 3:
             raise DataFormatError(f"{images}: expected shape (N, H, W), got {pixels.shape}")
         parts[part] = (pixels[:, None], read_idx(labels))
-    return checked(path.name, path, parts, None)
+    return checked(path.absolute().name, path, parts, None)
 
 
 def is_idx_folder(path: Path) -> bool:

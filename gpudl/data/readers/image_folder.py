@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -53,10 +55,9 @@ def image_folder(path: str | Path, image_size: int | tuple[int, int] | None = No
     size, mode = _common_form(image, everything, side)
     parts = {}
     for part, found in files.items():
-        pixels = np.stack([_pixels(image, file, size, mode) for file, _ in found])
-        pixels = pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)
+        pixels = _all_pixels(path, image, [file for file, _ in found], size, mode)
         parts[part] = (pixels, np.array([label for _, label in found], np.int64))
-    return checked(path.name, path, parts, classes)
+    return checked(path.absolute().name, path, parts, classes)
 
 
 def _roots(path: Path) -> dict[str, Path]:
@@ -175,6 +176,29 @@ def _in_8_bits(image: Any, picture: Any) -> Any:
         return picture
     levels = np.asarray(picture).astype(np.uint32)
     return image.fromarray(((levels + 128) // 257).astype(np.uint8))
+
+
+def _all_pixels(folder: Path, image: Any, files: list[Path], size: tuple[int, int], mode: str) -> np.ndarray:
+    """(N, C, H, W)."""
+    width, height = size
+    channels = len(mode)
+    needed = len(files) * height * width * channels
+    if needed > _memory():
+        raise DataFormatError(
+            f"{folder}: {len(files)} images of {width}x{height} need {needed / 1e9:.1f} GB, more than the memory "
+            f"of this machine, {_memory() / 1e9:.1f} GB; give a smaller image_size"
+        )
+    pixels = np.empty((len(files), height, width, channels), np.uint8)
+    for row, file in zip(pixels, files, strict=True):
+        row[...] = _pixels(image, file, size, mode).reshape(row.shape)
+    return pixels.transpose(0, 3, 1, 2)
+
+
+def _memory() -> float:
+    """Of the machine, in bytes; infinity where the system does not tell."""
+    if not hasattr(os, "sysconf"):
+        return math.inf
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _pixels(image: Any, file: Path, size: tuple[int, int], mode: str) -> np.ndarray:

@@ -10,6 +10,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gpudl.train.callbacks.callback import Callback, Row, require_state
 from gpudl.train.checkpoint import write_file
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 class History(Callback):
     """Rows of the epochs; a trainer always has one, as `trainer.history`.
 
-    folder : where history.csv and history.json are written anew after every epoch; None for memory only. Where that
-        fails (a full disk) is a warning: the next epoch tries again.
+    folder : where history.csv and history.json are written anew after every epoch and at the end; None for memory
+        only. Where that fails (a full disk) is a warning: the next epoch tries again.
     `history["val_loss"]` is a column; `history.rows` are dicts.
     """
 
@@ -43,14 +45,20 @@ class History(Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
-        self.rows.append(dict(row))
+        self.rows.append({name: _plain(value) for name, value in row.items()})
+        self._write()
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        self._write()
+
+    def _write(self) -> None:
         if self.folder is None:
             return
         try:
             write_file(self.folder / "history.csv", self.to_csv().encode())
             write_file(self.folder / "history.json", self.to_json().encode())
         except OSError as error:
-            warnings.warn(f"{self.folder}: history not written: {error}", stacklevel=2)
+            warnings.warn(f"{self.folder}: history not written: {error}", stacklevel=3)
 
     def to_csv(self) -> str:
         """A header and a line for each epoch; numbers as Python prints them, so that they read back the same."""
@@ -74,6 +82,11 @@ class History(Callback):
         if not isinstance(state["rows"], list) or not all(isinstance(row, dict) for row in state["rows"]):
             raise TypeError("History: rows must be a list of dicts")
         self.rows = [dict(row) for row in state["rows"]]
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers, which callbacks may add to a row, as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _finite(value: Any) -> Any:

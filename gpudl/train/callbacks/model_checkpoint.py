@@ -75,7 +75,7 @@ class ModelCheckpoint(Callback):
             other for other in checkpoint.list_checkpoints(self.folder) if other.name.startswith(f"{kind}-")
         ]
         others = [other for other in same if other != path]
-        for other in others[: len(others) - keep + 1]:
+        for other in others[: max(0, len(others) - keep + 1)]:
             checkpoint.remove_checkpoint(other)
 
     def state_dict(self) -> dict[str, Any]:
