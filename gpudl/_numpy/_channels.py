@@ -29,7 +29,9 @@ class Channels:
 
     def repeated(self, vector: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """A (C,) vector once for each row of a wide row."""
-        return np.tile(vector.astype(dtype), self._joined)
+        wide = np.empty((self._joined, self.channels), dtype)  # numpy.tile took ten times as long
+        wide[...] = vector
+        return wide.reshape(-1)
 
     def wide(self, i: int, *arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         """Block i of each array as (wide rows, width), and what is left of it as one shorter wide row."""

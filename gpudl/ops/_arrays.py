@@ -20,12 +20,18 @@ from gpudl._backend import Array
 
 bfloat16 = np.dtype(ml_dtypes.bfloat16)
 FLOAT_DTYPES = (np.dtype(np.float16), bfloat16, np.dtype(np.float32), np.dtype(np.float64))
+_FLOATS = frozenset(FLOAT_DTYPES)
 _FLOATS_IN_WORDS = "float16, bfloat16, float32 or float64"
 
 
 def require_arrays(op: str, **arrays: Array | None) -> ModuleType:
     """Check that all are arrays of one kind (None is skipped); return the executor that runs them."""
     given = {name: array for name, array in arrays.items() if array is not None}
+    for array in given.values():
+        if not isinstance(array, np.ndarray):
+            break
+    else:  # the common case: the checks below took longer than a small operator
+        return _backend.executor(array)
     for name, array in given.items():
         if not _backend.is_array(array):
             raise TypeError(f"{op}: {name} must be a NumPy or CuPy array, got {type(array).__name__}")
@@ -43,6 +49,9 @@ def require_arrays(op: str, **arrays: Array | None) -> ModuleType:
 def require_floats(op: str, **arrays: Array | None) -> ModuleType:
     """`require_arrays`, and one floating dtype for all of them."""
     executor = require_arrays(op, **arrays)
+    dtypes = {array.dtype for array in arrays.values() if array is not None}
+    if len(dtypes) == 1 and dtypes <= _FLOATS:
+        return executor
     given = {name: array for name, array in arrays.items() if array is not None}
     first = next(iter(given))
     for name, array in given.items():

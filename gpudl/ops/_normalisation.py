@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl import _backend
 from gpudl._backend import Array
 from gpudl.ops import _arrays
 
@@ -50,11 +49,9 @@ def require_flags(op: str, **flags: object) -> None:
 
 def channels_last_rows(x: Array) -> Array:
     """(N, C, ...) in channels-last memory as (rows, C), without a copy."""
-    return (
-        _backend.array_module(x).moveaxis(x, 1, -1).reshape(-1, x.shape[1])
-        if x.size
-        else x.reshape(0, x.shape[1])
-    )
+    if x.size == 0:
+        return x.reshape(0, x.shape[1])
+    return x.transpose(0, *range(2, x.ndim), 1).reshape(-1, x.shape[1])
 
 
 def require_channels(op: str, name: str, x: Array) -> None:
