@@ -268,3 +268,36 @@ def test_write_file_replaces_or_leaves(tmp_path, monkeypatch):
     assert path.read_bytes() == b"old"
     checkpoint.write_file(path, b"new")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("history.csv", b"new")]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"a": {1, 2}}, "got set at 'a'"),
+        ({"a": [{"b": 1j}]}, "got complex at 'a/0/b'"),
+        ({3: 4}, "keys must be text other than $array and $float, got 3 at ''"),
+        ({"a": {"$array": 1}}, "got '$array' at 'a'"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused(tmp_path, state, words):
+    assert_refuses(lambda: save_checkpoint(tmp_path / "a", state), TypeError, words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_with_slashes_do_not_collide(tmp_path):
+    state = {"a": {"b": np.arange(3)}, "a/b": np.arange(4.0)}
+    read = load_checkpoint(save_checkpoint(tmp_path / "x", state))
+    assert np.array_equal(read["a"]["b"], np.arange(3))
+    assert np.array_equal(read["a/b"], np.arange(4.0))
+
+
+def test_numbers_that_outgrow_their_zeros_are_in_order(tmp_path):
+    names = [
+        "last-epoch-9999-step-99999999",
+        "best-epoch-10000-step-100000000",
+        "last-epoch-10000-step-100000000",
+    ]
+    for name in names:
+        save_checkpoint(tmp_path / name, {"name": name})
+    assert [path.name for path in checkpoint.list_checkpoints(tmp_path)] == names
+    assert load_newest_checkpoint(tmp_path)[1] == {"name": names[-1]}

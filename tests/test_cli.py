@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from gpudl.cli.config import (
     write_config,
 )
 from gpudl.cli.parts import split
+from gpudl.cli.run_folder import claimed
 from gpudl.data import open_dataset
 from gpudl.train import load_checkpoint, save_checkpoint
 from tests.support.arrays import assert_refuses
@@ -296,6 +298,9 @@ def test_config_round_trip(tmp_path):
         ({"image_size": 0}, "--image-size: expected a whole number"),
         ({"data": ""}, "--data: expected text, got ''"),
         ({"data": 3}, "--data: expected text, got 3"),
+        ({"data": "\udcff"}, "--data: expected text that UTF-8 can write"),
+        ({"seed": 1 << 32}, "--seed: expected a whole number of at most 4294967295"),
+        ({"image_size": 1 << 16}, "--image-size: expected a whole number of at most 32768"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -607,3 +612,184 @@ def test_the_base_install_imports_without_the_extra():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# ---- labels and classes
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0] * 30, "training needs at least two classes, got 1"),
+        ([0, 700] * 15, "30 images cannot be of 701 classes"),
+        ([0, 1] * 14 + [1, 2], "the class of label 2 has one image only"),
+    ],
+)
+def test_labels_that_cannot_be_trained_on(tmp_path, capsys, labels, words):
+    np.savez(tmp_path / "x.npz", x=np.zeros((30, 8, 8), np.uint8), y=labels)
+    assert words in refused(capsys, "train", tmp_path / "x.npz", "--output", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_with_holes_and_one_image_too_many(tmp_path, capsys):
+    """33 images in batches of 16: the last one would be alone where batch norm needs two."""
+    np.savez(tmp_path / "x.npz", x=np.arange(48 * 4).reshape(48, 2, 2).astype(np.uint8), y=[1, 3] * 24)
+    options = ["--epochs", "1", "--batch-size", "16", "--validation", "0.13"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["train", str(tmp_path / "x.npz"), "--output", str(tmp_path / "run"), *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == "gpudl: warning: x: no training image of 2 of 4 classes: 0, 2\n"
+    assert "training 33 images" in out
+    assert "(13% of the training part" in out
+    assert json.loads((tmp_path / "run" / "history.json").read_text())[0]["step"] == 2
+
+
+def test_a_model_that_cannot_take_the_images_or_the_batches(tmp_path, capsys):
+    np.savez(tmp_path / "x.npz", x=np.zeros((60, 2, 2), np.uint8), y=[0, 1] * 30)
+    for options, words in (
+        (["--batch-size", 1], "small-cnn cannot train on batches of shape (1, 1, 2, 2): batch_norm"),
+        (["--model", "vgg11"], "vgg11 cannot train on batches of shape (2, 1, 2, 2): max_pool2d"),
+    ):
+        assert words in refused(capsys, "train", tmp_path / "x.npz", "--output", tmp_path / "run", *options)
+    assert not (tmp_path / "run").exists()
+
+
+def image_folders(root, *classes):
+    from PIL import Image
+
+    for label, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for i in range(10):
+            Image.new("L", (8, 8), 200 * label + i).save(root / name / f"{i}.png")
+    return root
+
+
+def test_evaluate_knows_classes_by_their_names(tmp_path, capsys):
+    run_folder, quick = tmp_path / "run", ["--epochs", "1", "--batch-size", "4"]
+    assert (
+        main(["train", str(image_folders(tmp_path / "ab", "a", "b")), "--output", str(run_folder), *quick])
+        == 0
+    )
+    capsys.readouterr()
+    assert main(["evaluate", str(run_folder), str(image_folders(tmp_path / "b", "b"))]) == 0
+    table = capsys.readouterr().out.splitlines()[-2:]
+    assert [sum(map(int, line.split()[1:])) for line in table] == [0, 10]
+    assert "does not know the classes x" in refused(
+        capsys, "evaluate", run_folder, image_folders(tmp_path / "xb", "b", "x")
+    )
+    np.savez(tmp_path / "n.npz", x=np.zeros((3, 8, 8), np.uint8), y=[0, 1, 1])  # numbers, no names
+    assert main(["evaluate", str(run_folder), str(tmp_path / "n.npz")]) == 0
+    capsys.readouterr()
+    np.savez(tmp_path / "n.npz", x=np.zeros((3, 8, 8), np.uint8), y=[0, 1, 2])
+    assert "does not know the classes 0, 1, 2" in refused(capsys, "evaluate", run_folder, tmp_path / "n.npz")
+
+
+def test_data_that_changed_and_other_places(tmp_path, capsys, monkeypatch):
+    """The path of the data holds from any folder; another content is refused."""
+    folder = image_folders(tmp_path / "d", "猫", "$dog$")
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "d", "--output", "my run", "--epochs", "1", "--batch-size", "4"]
+    assert main(command) == 0
+    assert capsys.readouterr().err == ""  # no font has to have every name
+    first = json.loads((tmp_path / "my run" / "environment.json").read_text())
+    assert main([*command, "--resume"]) == 0
+    monkeypatch.chdir("/")
+    assert main(["train", "--resume", str(tmp_path / "my run")]) == 0
+    assert main(["evaluate", str(tmp_path / "my run")]) == 0
+    capsys.readouterr()
+    again = json.loads((tmp_path / "my run" / "environment.json").read_text())
+    assert len(again.pop("resumed")) == 2
+    assert again == first
+    (folder / "猫" / "0.png").rename(folder / "猫" / "99.png")
+    for words in (["train", "--resume"], ["evaluate"]):
+        assert "d: has changed since the run in" in refused(capsys, *words, tmp_path / "my run")
+    (tmp_path / "my run" / "environment.json").write_text("{")
+    assert main(["evaluate", str(tmp_path / "my run")]) == 0
+
+
+# ---- what ends a command
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "gpudl train: interrupted\n"),
+        (MemoryError("of 9 TB"), 2, "gpudl train: not enough memory: of 9 TB\n"),
+        (PermissionError(13, "Permission denied", "a b"), 2, "gpudl train: a b: Permission denied\n"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_errors_before_a_run_begins(tmp_path, capsys, monkeypatch, error, status, words):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("gpudl.data.open_dataset", fail)
+    assert main(["train", "--output", str(tmp_path / "run")]) == status
+    assert capsys.readouterr() == ("", words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; "),
+        (OSError(28, "No space left", "x.png"), 2, "gpudl train: x.png: No space left; "),
+    ],
+    ids=["ctrl-c", "full"],
+)
+def test_errors_after_training_say_how_to_go_on(tmp_path, capsys, monkeypatch, error, status, words):
+    """A second Ctrl-C, or a full disk when the figures are written: the run is whole once resumed."""
+    folder = tmp_path / "a run"
+
+    def fail(*arguments):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gpudl.train.plot_confusion_matrix", fail)
+        assert main(["train", "--output", str(folder), *QUICK]) == status
+    assert capsys.readouterr().err == f"{words}go on with: gpudl train --resume '{folder}'\n"
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert (folder / "confusion_matrix.png").exists()
+
+
+def test_one_process_a_folder(tmp_path, capsys, finished):
+    with claimed(finished[0]):
+        assert "another gpudl train is at work in this folder" in refused(
+            capsys, "train", "--resume", finished[0]
+        )
+    assert "--epochs: expected" in refused(capsys, "train", "--epochs", 0)
+
+
+def test_killed_while_the_first_file_was_written(tmp_path, capsys):
+    (tmp_path / ".writing-config.toml").write_text("ep")
+    assert main(["train", "--output", str(tmp_path), "--resume", *QUICK]) == 0
+    assert not list(tmp_path.glob(".*"))
+    (tmp_path / "config.toml").unlink()
+    err = refused(capsys_cleared(capsys), "train", "--output", tmp_path, "--resume")
+    assert err.endswith("is not empty; give another folder\n")
+
+
+def capsys_cleared(capsys):
+    capsys.readouterr()
+    return capsys
+
+
+def test_output_that_nobody_reads(finished):
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        gpudl_command("evaluate", finished[0]), stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert process.communicate()[1] == ""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_a_wrong_option_is_one_line(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--epochs", "x"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "gpudl train: argument --epochs: invalid int value: 'x' (gpudl train --help tells more)\n"
+    )

@@ -301,3 +301,23 @@ D = arrays()
 )
 def test_bad_calls(call, exception, words):
     assert_refuses(call, exception, words)
+
+
+def test_a_process_starts_with_ctrl_c_blocked(monkeypatch):
+    """So that none can reach it before it ignores the signal; the parent hears it afterwards as before."""
+    import multiprocessing.process
+    import signal
+
+    masks = []
+    start = multiprocessing.process.BaseProcess.start
+
+    def started(process):
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        start(process)
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", started)
+    loader = DataLoader(datasets.Squares(4), 2, num_workers=2, workers="processes")
+    assert len(list(loader)) == 2
+    assert [signal.SIGINT in mask for mask in masks] == [True] * 4
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -1,6 +1,7 @@
 """Readers: every format written by hand and read back, and every way in which a file can be hostile."""
 
 import gzip
+import importlib
 import io
 import zipfile
 
@@ -424,4 +425,30 @@ def test_what_is_no_data(tmp_path):
     assert_refuses(lambda: readers.image_folder(tmp_path), FileNotFoundError, "no folder for a class")
     assert_refuses(lambda: readers.cifar10(tmp_path), FileNotFoundError, "no file data_batch_*.bin")
     (tmp_path / "a").mkdir()
-    assert_refuses(lambda: readers.image_folder(tmp_path), FileNotFoundError, "no images in the folders")
+    assert_refuses(lambda: readers.image_folder(tmp_path), ValueError, "a: no images of this class")
+
+
+def test_values_that_are_no_numbers(tmp_path):
+    x = np.zeros((3, 4, 4), np.float32)
+    for value in (np.nan, np.inf):
+        x[2, 1, 1] = value
+        np.savez(tmp_path / "x.npz", x=x, y=[0, 1, 2])
+        assert_refuses(
+            lambda: readers.npz(tmp_path / "x.npz"), ValueError, "train image 2 holds NaN or infinite values"
+        )
+
+
+def test_hidden_files_and_too_many_pixels(tmp_path, monkeypatch):
+    from PIL import Image
+
+    for name in ("a", "b", ".cache"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (6, 5)).save(tmp_path / name / "1.png")
+    (tmp_path / "a" / "._1.png").write_bytes(b"no image")
+    read = readers.image_folder(tmp_path)
+    assert read.classes == ("a", "b")
+    assert read.train.arrays[0].shape == (2, 1, 5, 6)
+    module = importlib.import_module("gpudl.data.readers.image_folder")
+    monkeypatch.setattr(module, "_memory", lambda: 59)
+    assert_refuses(lambda: readers.image_folder(tmp_path), ValueError, "2 images of 6x5 need")
+    assert_refuses(lambda: readers.image_folder(tmp_path, 500), ValueError, "2 images of 500x500 need")

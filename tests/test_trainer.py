@@ -631,3 +631,128 @@ def test_a_loader_of_another_length_is_an_error():
     assert_refuses(
         lambda: build().fit(Long(BATCH * 2), epochs=1), ValueError, "more batches than its length, 1"
     )
+
+
+# ---- callbacks of one's own, and signals at odd moments
+
+
+@pytest.mark.parametrize("keep", [1, 2, 4, 5])
+def test_as_many_checkpoints_stay_as_asked_for(tmp_path, keep):
+    x, y = problem(16)
+    small_trainer([train.ModelCheckpoint(tmp_path, keep_last=keep)]).fit(loader(x, y), epochs=6)
+    assert sorted(int(path.name[11:15]) for path in tmp_path.iterdir()) == list(range(7 - keep, 7))
+
+
+def test_a_callback_whose_state_is_empty_at_first_resumes():
+    class Remembers(train.Callback):
+        def __init__(self):
+            self.seen = {}
+
+        def on_epoch_end(self, trainer, row):
+            self.seen[f"epoch {row['epoch']}"] = row["train_loss"]
+
+        def state_dict(self):
+            return dict(self.seen)
+
+        def load_state_dict(self, state):
+            self.seen = dict(state)
+
+    x, y = problem(16)
+    trainer = small_trainer([Remembers()])
+    trainer.fit(loader(x, y), epochs=1)
+    other = small_trainer([Remembers()])
+    other.load_state_dict(copy.deepcopy(trainer.state_dict()))
+    assert other.callbacks[1].seen == {"epoch 1": trainer.history["train_loss"][0]}
+
+
+def test_numpy_numbers_in_a_row_go_to_files_and_back(tmp_path):
+    class Adds(train.Callback):
+        def on_epoch_end(self, trainer, row):
+            row["extra"] = np.float32(0.5)
+
+    x, y = problem(16)
+    trainer = small_trainer(
+        [Adds(), train.History(tmp_path / "run"), train.ModelCheckpoint(tmp_path / "kept")]
+    )
+    trainer.fit(loader(x, y), epochs=1)
+    assert '"extra": 0.5' in (tmp_path / "run" / "history.json").read_text()
+    other = small_trainer([Adds(), train.History(tmp_path / "run"), train.ModelCheckpoint(tmp_path / "kept")])
+    other.resume(tmp_path / "kept")
+    assert other.history.rows == trainer.history.rows
+
+
+def test_the_history_is_whole_when_the_disk_has_room_again(tmp_path, monkeypatch):
+    """Also where the last epoch could not be written: going on with the run, which is over, writes it."""
+    x, y = problem(16)
+    trainer = small_trainer([train.History(tmp_path)])
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.warns(UserWarning, match="history not written: .*No space left"):
+            trainer.fit(loader(x, y), epochs=1)
+    assert list(tmp_path.iterdir()) == []
+    trainer.fit(loader(x, y), epochs=1)
+    assert (tmp_path / "history.csv").read_text() == trainer.history.to_csv()
+
+
+@pytest.mark.parametrize("when", ["on_fit_begin", "on_fit_end"])
+def test_an_interrupt_before_the_first_or_after_the_last_step_is_not_lost(when):
+    x, y = problem(32)
+    press = train.Callback()
+    setattr(press, when, lambda trainer: os.kill(os.getpid(), signal.SIGINT))
+    trainer = small_trainer([press])
+    with pytest.raises(train.Interrupted) as caught:
+        trainer.fit(loader(x, y), epochs=1)
+    assert caught.value.step == trainer.step == {"on_fit_begin": 1, "on_fit_end": 2}[when]
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    class Press(train.Callback):
+        def on_step_end(self, trainer):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    x, y = problem(32)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert len(small_trainer([Press()]).fit(loader(x, y), epochs=1)) == 1
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Breaks(NoState):
+    """A loader that gives `count` batches and an error, after a signal where it is to have one."""
+
+    def __init__(self, batches, count, signum=None):
+        super().__init__(batches)
+        self.count, self.signum = count, signum
+
+    def __iter__(self):
+        yield from self.batches[: self.count]
+        if self.signum is not None:
+            os.kill(os.getpid(), self.signum)
+        raise RuntimeError("worker 0 died")
+
+
+@pytest.mark.parametrize("place", ["train", "validation"])
+def test_a_loader_that_a_signal_broke_is_an_interrupt(tmp_path, place):
+    x, y = problem(16)
+    whole = NoState([(x, y)] * 3)
+    for signum, expected in ((signal.SIGTERM, train.Interrupted), (None, RuntimeError)):
+        broken = Breaks([(x, y)] * 3, 1, signum)
+        loaders = (broken, whole) if place == "train" else (whole, broken)
+        trainer = small_trainer([train.ModelCheckpoint(tmp_path / str(signum))])
+        with pytest.raises(expected):
+            trainer.fit(*loaders, epochs=1)
+        kept = [path.name for path in tmp_path.glob(f"{signum}/*")]
+        steps = {"train": 1, "validation": 3}[place]
+        assert kept == ([] if signum is None else [f"last-epoch-0000-step-{steps:08d}"])
+
+
+def test_validation_must_have_a_batch():
+    assert_refuses(
+        lambda: build().fit(BATCH, [], epochs=1), ValueError, "validation must have at least one batch"
+    )

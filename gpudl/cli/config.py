@@ -121,6 +121,10 @@ def _checked(name: str, value: Any) -> Any:
 def _text(what: str, value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{what}: expected text, got {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{what}: expected text that UTF-8 can write, got {value!r}") from error
     return value
 
 
