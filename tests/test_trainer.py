@@ -457,6 +457,34 @@ def test_resume_names_damaged_checkpoints(tmp_path):
         other.resume(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("model",), 3),
+        (("optimizer",), [1]),
+        (("optimizer", "param_groups"), [{}]),
+        (("optimizer", "param_groups"), [3]),
+        (("optimizer", "state"), {"0.weight": 3}),
+        (("random",), None),
+        (("progress",), "x"),
+        (("progress", "metrics"), {"accuracy": 1, "f1": 2}),
+        (("callbacks",), []),
+        (("callbacks", "LRSchedule"), 3),
+        (("callbacks", "EarlyStopping"), "weights"),
+    ],
+)
+def test_a_checkpoint_of_rubbish_is_refused_by_name(tmp_path, path, value):
+    """Whole files with sums that fit, and in them whatever somebody likes."""
+    trainer = make_trainer()
+    trainer.fit(*make_loaders(), epochs=1)
+    state = copy.deepcopy(trainer.state_dict())
+    spoil(*path, value=value)(state)
+    before = bits(end_of(trainer))
+    saved = train.save_checkpoint(tmp_path / "last-epoch-0001-step-00000001", state)
+    assert_refuses(lambda: trainer.resume(tmp_path), train.CheckpointError, f"{saved}: not of such a run")
+    assert bits(end_of(trainer)) == before
+
+
 def spoil(*path, value=None):
     """A change of a state at `path`; None takes the entry away."""
 

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gpudl import _backend, random
 from gpudl._backend import Array
 from gpudl._grad_mode import no_grad
@@ -20,6 +18,7 @@ from gpudl.nn.module import Module
 from gpudl.ops import _arrays
 from gpudl.optim import Optimizer, clip_grad_norm_, clip_grad_value_
 from gpudl.train import checkpoint
+from gpudl.train._checks import bound, require_keys, require_parts
 from gpudl.train._interrupt import Interrupted, InterruptGuard
 from gpudl.train.callbacks.callback import Callback, Row
 from gpudl.train.callbacks.history import History
@@ -61,13 +60,13 @@ class Trainer:
         clip_grad_norm: float | None = None,
         clip_grad_value: float | None = None,
     ):
-        _require_parts(model, criterion, optimizer, metrics, callbacks)
+        require_parts(model, criterion, optimizer, metrics, callbacks)
         self.model = model
         self.criterion = criterion
         self.optimizer = optimizer
         self.accumulate = _arrays.integer("Trainer", "accumulate", accumulate, minimum=1)
-        self.clip_grad_norm = _bound("clip_grad_norm", clip_grad_norm)
-        self.clip_grad_value = _bound("clip_grad_value", clip_grad_value)
+        self.clip_grad_norm = bound("clip_grad_norm", clip_grad_norm)
+        self.clip_grad_value = bound("clip_grad_value", clip_grad_value)
         optimizer.name_parameters(model.named_parameters())
         found = next((c for c in callbacks if isinstance(c, History)), None)
         self.history = History() if found is None else found
@@ -343,7 +342,7 @@ class Trainer:
 
         Raises ValueError or TypeError for what does not fit, and nothing has changed then.
         """
-        _require_keys("Trainer.load_state_dict", state, _STATE)
+        require_keys("Trainer.load_state_dict", state, _STATE)
         before = copy.deepcopy(self.state_dict())
         try:
             self._load(state)
@@ -366,16 +365,16 @@ class Trainer:
             return None
         try:
             self.load_state_dict(state)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise checkpoint.CheckpointError(f"{path}: not of such a run: {error}") from error
         return path
 
     def _load(self, state: dict[str, Any]) -> None:
         op = "Trainer.load_state_dict"
         progress, callbacks = state["progress"], self._callbacks_with_state()
-        _require_keys(f"{op}: progress", progress, _PROGRESS)
-        _require_keys(f"{op}: metrics", progress["metrics"], self._metrics)
-        _require_keys(f"{op}: callbacks", state["callbacks"], callbacks)
+        require_keys(f"{op}: progress", progress, _PROGRESS)
+        require_keys(f"{op}: metrics", progress["metrics"], self._metrics)
+        require_keys(f"{op}: callbacks", state["callbacks"], callbacks)
         counts = [_arrays.integer(op, name, progress[name], minimum=0) for name in ("epoch", "batch", "step")]
         seconds = _arrays.real(op, "seconds", progress["seconds"], minimum=0)
         if not isinstance(progress["stop_reason"], str | None):
@@ -415,35 +414,3 @@ def _evaluation_mode(model: Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-def _require_parts(model: Any, criterion: Any, optimizer: Any, metrics: Any, callbacks: Any) -> None:
-    if not isinstance(model, Module):
-        raise TypeError(f"Trainer: model must be a Module, got {type(model).__name__}")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"Trainer: optimizer must be an Optimizer, got {type(optimizer).__name__}")
-    if not callable(criterion) or not callable(getattr(criterion, "backward", None)):
-        raise TypeError(f"Trainer: criterion must be a loss with backward, got {type(criterion).__name__}")
-    if not isinstance(metrics, dict | None):
-        raise TypeError(f"Trainer: metrics must be a dict, got {type(metrics).__name__}")
-    for name, metric in (metrics or {}).items():
-        if not isinstance(metric, Metric):
-            raise TypeError(f"Trainer: metrics[{name!r}] must be a Metric, got {type(metric).__name__}")
-        if np.ndim(metric.compute()):
-            raise ValueError(f"Trainer: metrics[{name!r}] must give one number, got an array")
-        if name == "loss":
-            raise ValueError("Trainer: metrics must not hold 'loss', which is that of the criterion")
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"Trainer: callbacks must be Callbacks, got {type(callback).__name__}")
-
-
-def _bound(name: str, value: float | None) -> float | None:
-    return None if value is None else _arrays.real("Trainer", name, value, minimum=0)
-
-
-def _require_keys(what: str, state: Any, keys: Iterable[str]) -> None:
-    expected = sorted(keys)
-    if not isinstance(state, dict) or sorted(state) != expected:
-        got = sorted(state) if isinstance(state, dict) else type(state).__name__
-        raise ValueError(f"{what}: state must have the keys {expected}, got {got}")
