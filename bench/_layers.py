@@ -16,7 +16,8 @@ def layer_cases(op: str, layer: nn.Module, twin: torch.nn.Module, shape: tuple[i
     """The same parameters and input on both sides; 4-D input is channels-last on both."""
     twin.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in layer.state_dict().items()})
     rng = np.random.default_rng(0)
-    x, dy = (_activations(rng, shape) for _ in range(2))
+    x = _activations(rng, shape)
+    dy = _activations(rng, layer(x).shape)
     tx, tdy = torch.from_numpy(x).requires_grad_(), torch.from_numpy(dy)
     workload = f"{type(layer).__name__} {shape}"
 

@@ -24,7 +24,8 @@ CASES = {
     "pixel": ((1, 1, 1, 1), (1, 1, 1, 1), {}),
     "empty batch": ((0, 3, 5, 5), (4, 3, 3, 3), {}),
     "planar": ((2, 3, 7, 9), (5, 3, 3, 2), {"stride": (2, 1), "padding": (1, 2)}),
-    "planar, dilated": ((3, 11, 9, 8), (31, 11, 3, 3), {"dilation": (2, 3), "padding": (2, 3)}),
+    "planar, dilated": ((3, 2, 9, 8), (31, 2, 3, 3), {"dilation": (2, 3), "padding": (2, 3)}),
+    "im2col, few channels": ((3, 11, 9, 8), (31, 11, 3, 3), {"dilation": (2, 3), "padding": (2, 3)}),
     "im2col": ((2, 13, 7, 6), (33, 13, 3, 3), {"padding": (1, 1)}),
     "im2col, stride": ((3, 31, 11, 9), (17, 31, 5, 3), {"stride": (2, 3), "padding": (2, 1)}),
     "im2col, stride beyond the window": ((2, 12, 13, 11), (4, 12, 2, 2), {"stride": (3, 4)}),
@@ -108,7 +109,10 @@ def test_each_case_runs_the_algorithm_it_is_named_after():
         groups = numbers.get("groups", 1)
         P, Q = make(case)[4].shape[2:]
         K, C, R, S = weight_shape
-        assert algorithm(x_shape[0], C, K // groups, (R, S), (P, Q), stride, dilation) == family, case
+        numbers = (x_shape[0], C, K // groups, (R, S), (P, Q), stride, dilation)
+        assert algorithm(*numbers) == family, case
+        if case == "im2col, few channels":
+            assert algorithm(*numbers, weight_gradient=True) == "planar"
 
 
 def test_the_oracle_of_the_gradients_is_that_of_finite_differences():

@@ -85,7 +85,7 @@ def backward_weight(
         tile = pieces[i]
         m = tile.p1 - tile.p0
         rows = padded_rows(x, tile, Q, (R, S), stride, padding, dilation)
-        columns = _columns_unfolded(rows, Q, S, stride, dilation)
+        columns = _columns_unfolded(rows, Q, (R, S), stride, dilation)
         gradient = _rows_first(dy[tile.n0 : tile.n1, tile.p0 : tile.p1]).reshape(-1, K).T
         for r in range(R):
             start, phase = divmod(r * dilation[0], stride[0])
@@ -95,14 +95,18 @@ def backward_weight(
     dweight[...] = total.reshape(R, K, S, C).transpose(1, 0, 2, 3)
 
 
-def _columns_unfolded(rows: np.ndarray, Q: int, S: int, stride: Pair, dilation: Pair) -> np.ndarray:
-    """(stride, rows / stride, G, Q, S, C): the rows whose number is `phase` modulo the stride lie together."""
+def _columns_unfolded(rows: np.ndarray, Q: int, field: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
+    """(stride, rows / stride, G, Q, S, C): the rows whose number is `phase` modulo the stride lie together.
+
+    Phases that no row of the window meets are left undefined.
+    """
+    R, S = field
     G, height, _, C = rows.shape
     sn, sh, sw, sc = rows.strides
     columns = _parallel.scratch(
         "conv2d_columns", (stride[0], -(-height // stride[0]), G, Q, S, C), rows.dtype
     )
-    for phase in range(min(stride[0], height)):
+    for phase in {r * dilation[0] % stride[0] for r in range(R)}:
         count = -(-(height - phase) // stride[0])
         windows = as_strided(
             rows[:, phase:], (count, G, Q, S, C), (stride[0] * sh, sn, stride[1] * sw, dilation[1] * sw, sc)

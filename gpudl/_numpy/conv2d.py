@@ -22,7 +22,7 @@ from gpudl._numpy._conv2d_tiles import Pair, add_product, sum_partials
 from gpudl._numpy._precision import computed_in_float32
 
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
-_PLANAR_CHANNELS = 12  # fewer channels than this make too short runs when stored last
+_PLANAR_CHANNELS = 12  # from here on, runs of channels stored last are long enough
 _WINOGRAD_CHANNELS = 32  # of either side; with 16, all forms are within a tenth of one another
 _BOTH_AXES_CHANNELS = (
     192  # of either side; with 128 transforming both axes is as fast as rows, with 256 it wins
@@ -36,10 +36,20 @@ _WINOGRAD = {"winograd": _conv2d_winograd, "winograd rows": _conv2d_winograd_row
 
 
 def algorithm(
-    images: int, channels: int, filters: int, field: Pair, output: Pair, stride: Pair, dilation: Pair
+    images: int,
+    channels: int,
+    filters: int,
+    field: Pair,
+    output: Pair,
+    stride: Pair,
+    dilation: Pair,
+    *,
+    weight_gradient: bool = False,
 ) -> str:
     """The fastest form of a dense convolution (one group): "planar", "winograd", "winograd rows" or "im2col"."""
-    if channels < _PLANAR_CHANNELS:
+    # Planes are copied in runs of a row of outputs, channels stored last in runs of a row of the window: the longer
+    # runs are the faster. For the weight gradient planes always are, (128, 6, 14, 14) -> 16 by a fifth.
+    if channels < _PLANAR_CHANNELS and (weight_gradient or output[1] > field[1] * channels):
         return "planar"
     P, Q = output
     if (
@@ -227,7 +237,7 @@ def _backward_weight(
     if _conv2d_pointwise.applies((R, S), stride, padding, dy, x):
         _conv2d_pointwise.backward_weight(dy, x, dweight)
         return
-    chosen = algorithm(len(dy), C, K, (R, S), dy.shape[1:3], stride, dilation)
+    chosen = algorithm(len(dy), C, K, (R, S), dy.shape[1:3], stride, dilation, weight_gradient=True)
     if chosen in _WINOGRAD:
         _WINOGRAD[chosen].backward_weight(dy, x, dweight, padding=padding)
         return
