@@ -16,4 +16,6 @@ SHAPES = [(32, 64, 56, 56), (128, 16, 32, 32), (128, 64, 8, 8), (128, 6, 28, 28)
 def cases() -> Iterator[Case]:
     for shape in SHAPES:
         yield from layer_cases("batch_norm", nn.BatchNorm2d(shape[1]), torch.nn.BatchNorm2d(shape[1]), shape)
-    yield from layer_cases("batch_norm", nn.BatchNorm1d(128), torch.nn.BatchNorm1d(128), (256, 128))
+    for shape in [(256, 128), (64, 128, 256)]:
+        layer, twin = nn.BatchNorm1d(128), torch.nn.BatchNorm1d(128)
+        yield from layer_cases("batch_norm", layer, twin, shape)

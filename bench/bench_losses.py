@@ -26,8 +26,16 @@ def cases() -> Iterator[Case]:
         ("l1_loss", nn.L1Loss(), torch.nn.L1Loss()),
         ("smooth_l1_loss", nn.SmoothL1Loss(), torch.nn.SmoothL1Loss()),
         ("binary_cross_entropy_with_logits", nn.BCEWithLogitsLoss(), torch.nn.BCEWithLogitsLoss()),
+        ("huber_loss", nn.HuberLoss(), torch.nn.HuberLoss()),
+        ("kl_div", nn.KLDivLoss("batchmean"), torch.nn.KLDivLoss(reduction="batchmean")),
     ]:
         yield from _both(name, ours, theirs, x, target)
+    probabilities = rng.random((1024, 1024), np.float32)
+    yield from _both("binary_cross_entropy", nn.BCELoss(), torch.nn.BCELoss(), probabilities, target)
+    logarithms = np.log(np.maximum(probabilities, 1e-3))
+    indices = rng.integers(0, 1024, 1024)
+    yield from _both("nll_loss", nn.NLLLoss(), torch.nn.NLLLoss(), logarithms, indices)
+    yield from _both("mse_loss", nn.MSELoss(), torch.nn.MSELoss(), x[:128, :10], target[:128, :10])
 
 
 def _both(op: str, ours: Any, theirs: Any, x: np.ndarray, target: np.ndarray) -> Iterator[Case]:

@@ -19,7 +19,9 @@ def cases() -> Iterator[Case]:
         ((32, 64, 32, 32), nn.MaxPool2d(2), torch.nn.MaxPool2d(2)),
         ((16, 64, 112, 112), nn.MaxPool2d(3, 2, 1), torch.nn.MaxPool2d(3, 2, 1)),
         ((32, 64, 32, 32), nn.AvgPool2d(2), torch.nn.AvgPool2d(2)),
+        ((32, 64, 32, 32), nn.AvgPool2d(3, 2, 1), torch.nn.AvgPool2d(3, 2, 1)),
         ((32, 512, 7, 7), nn.AdaptiveAvgPool2d(1), torch.nn.AdaptiveAvgPool2d(1)),
+        ((32, 64, 32, 32), nn.AdaptiveMaxPool2d(4), torch.nn.AdaptiveMaxPool2d(4)),
         ((128, 64, 8, 8), nn.GlobalAvgPool2d(), torch.nn.AdaptiveAvgPool2d(1)),
     ]:
         yield from _both(ours, theirs, _channels_last(rng, shape))

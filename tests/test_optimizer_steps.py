@@ -106,7 +106,7 @@ def test_one_step_in_half_precision_rounds_once(executor, name, dtype):
 @pytest.mark.parametrize("name", STEPS)
 def test_blocks_and_threads_change_no_bit(executor, name):
     rows = len(STEPS[name][3])
-    lengths = [1, 40_000, *([7] * (rows - 3)), 70_001]
+    lengths = [1, 200_000, *([7] * (rows - 3)), 300_001]
     before = gpudl.get_num_threads()
     results = set()
     for count in (1, 2, 3):

@@ -84,8 +84,9 @@ def test_special_values_stay_in_their_row(executor):
         assert np.isfinite(y[4]).all()
 
 
-def test_same_bits_for_any_thread_count():
-    x = random_array((3001, 97), np.float32)
+@pytest.mark.parametrize("shape", [(3001, 97), (20_001, 11)], ids=["wide rows", "narrow rows"])
+def test_same_bits_for_any_thread_count(shape):
+    x = random_array(shape, np.float32)
     before = gpudl.get_num_threads()
     results = set()
     for count in (1, 2, 3):

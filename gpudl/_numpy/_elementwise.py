@@ -8,9 +8,10 @@ import numpy as np
 
 from gpudl import _parallel
 
-# Elements of a block. Two threads take turns at the interpreter lock between calls: calls over 32768 elements were
-# 1.4 times as fast on two as on one, over 65536 1.7 times, over 131072 1.9 times. Larger blocks gained nothing.
-BLOCK = 1 << 17
+# Elements of a block. Of two threads each waits for the interpreter lock between calls and is woken late, so calls
+# have to be long: blocks of 65536 took 1.1 to 1.4 times as long as these; longer ones leave the cache.
+BLOCK = 1 << 18
+CHEAP = 1 << 17  # elements that one thread does alone where a function is a pass or two: 50 us
 _INTEGERS = {4: np.int32, 8: np.int64}
 
 

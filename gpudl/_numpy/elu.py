@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._elementwise import BLOCK, buffer, run
+from gpudl._numpy._elementwise import CHEAP, buffer, run
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -43,4 +43,4 @@ def elu_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray, *, alpha: float)
             slope += rest
         np.multiply(dy, slope, out=dx)
 
-    run(piece, dy, y, dx, alone=BLOCK)
+    run(piece, dy, y, dx, alone=CHEAP)

@@ -8,9 +8,11 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy._channels import column_dots, column_sums
-from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
 
+# Elements of a block. Beyond the cache, and still the fastest: of two threads each waits for the interpreter lock
+# between calls, and is woken late, so calls have to be long. Blocks of 131072 took 1.6 times as long.
+_BLOCK = 1 << 19
 # Elements that one thread does before a second one is awake: the passes over 32768 take 40 us.
 _ALONE = 1 << 16
 
@@ -103,7 +105,7 @@ def _row_dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _pieces(x: np.ndarray) -> list[tuple[int, int]]:
     if x.size == 0:
         return []
-    longest, alone = (max(1, size // x.shape[1]) for size in (BLOCK, _ALONE))
+    longest, alone = (max(1, size // x.shape[1]) for size in (_BLOCK, _ALONE))
     return _parallel.equal_ranges(len(x), longest, alone=alone)
 
 

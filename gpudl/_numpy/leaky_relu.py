@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._elementwise import BLOCK, buffer, run
+from gpudl._numpy._elementwise import CHEAP, buffer, run
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -20,7 +20,7 @@ def leaky_relu_forward(x: np.ndarray, y: np.ndarray, *, negative_slope: float) -
         else:  # a product with 0 would make NaN of inf
             np.multiply(x, _slopes(x, negative_slope), out=y)
 
-    run(piece, x, y, alone=BLOCK)
+    run(piece, x, y, alone=CHEAP)
 
 
 @computed_in_float32("dx")
@@ -30,7 +30,7 @@ def leaky_relu_backward(dy: np.ndarray, x: np.ndarray, dx: np.ndarray, *, negati
     def piece(dy: np.ndarray, x: np.ndarray, dx: np.ndarray) -> None:
         np.multiply(dy, _slopes(x, negative_slope), out=dx)
 
-    run(piece, dy, x, dx, alone=BLOCK)
+    run(piece, dy, x, dx, alone=CHEAP)
 
 
 def _slopes(x: np.ndarray, negative_slope: float) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._elementwise import BLOCK, buffer, keep, run
+from gpudl._numpy._elementwise import CHEAP, buffer, keep, run
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -15,7 +15,7 @@ def relu_forward(x: np.ndarray, y: np.ndarray) -> None:
     def piece(x: np.ndarray, y: np.ndarray) -> None:
         np.clip(x, 0, np.inf, out=y)
 
-    run(piece, x, y, alone=BLOCK)
+    run(piece, x, y, alone=CHEAP)
 
 
 @computed_in_float32("dx")
@@ -28,4 +28,4 @@ def relu_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
         np.logical_not(kept, out=kept)  # so that NaN passes, as in PyTorch
         keep(dy, kept, dx)
 
-    run(piece, dy, y, dx, alone=BLOCK)
+    run(piece, dy, y, dx, alone=CHEAP)
