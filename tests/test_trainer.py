@@ -756,3 +756,17 @@ def test_validation_must_have_a_batch():
     assert_refuses(
         lambda: build().fit(BATCH, [], epochs=1), ValueError, "validation must have at least one batch"
     )
+
+
+def test_a_loader_without_a_state_cannot_go_on_in_the_middle():
+    class Press(train.Callback):
+        def on_step_end(self, trainer):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    batches = NoState([(X, Y)] * 3)
+    trainer = small_trainer([Press()])
+    with pytest.raises(train.Interrupted):
+        trainer.fit(batches, epochs=1)
+    assert_refuses(
+        lambda: trainer.fit(batches, epochs=1), ValueError, "in the middle of an epoch, at batch 1"
+    )
