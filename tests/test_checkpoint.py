@@ -304,7 +304,7 @@ def test_numbers_that_outgrow_their_zeros_are_in_order(tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
-    with pytest.raises(OSError, match="none/x.csv'") as caught:
+    with pytest.raises(OSError, match=r"none/x\.csv'") as caught:
         checkpoint.write_file(tmp_path / "none" / "x.csv", b"1")
     assert caught.value.filename == str(tmp_path / "none" / "x.csv")
     checkpoint.write_file(tmp_path / "x.csv", b"old")
@@ -313,6 +313,6 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left on device: '.*x.csv'"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*x\.csv'"):
         checkpoint.write_file(tmp_path / "x.csv", b"new")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]

@@ -273,3 +273,19 @@ def test_hidden_files_and_too_many_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_memory", lambda: 59)
     assert_refuses(lambda: readers.image_folder(tmp_path), ValueError, "2 images of 6x5 need")
     assert_refuses(lambda: readers.image_folder(tmp_path, 500), ValueError, "2 images of 500x500 need")
+
+
+def test_grey_levels_of_16_bits(tmp_path):
+    from PIL import Image
+
+    levels = np.arange(0, 1 << 16, 1 << 9, dtype=np.uint16).reshape(16, 8)
+    (tmp_path / "a").mkdir()
+    Image.fromarray(levels).save(tmp_path / "a" / "1.png")
+    read = readers.image_folder(tmp_path)
+    assert np.array_equal(read.train.arrays[0][0, 0], levels >> 8)
+    Image.fromarray(levels.astype(np.float32)).save(tmp_path / "a" / "2.tiff")
+    assert_refuses(
+        lambda: readers.image_folder(tmp_path),
+        ValueError,
+        "2.tiff: expected 8 or 16 bits a channel, got Pillow's mode F",
+    )

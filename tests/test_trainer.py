@@ -770,3 +770,16 @@ def test_a_loader_without_a_state_cannot_go_on_in_the_middle():
     assert_refuses(
         lambda: trainer.fit(batches, epochs=1), ValueError, "in the middle of an epoch, at batch 1"
     )
+
+
+@pytest.mark.torch
+def test_a_loader_of_pytorch():
+    torch = pytest.importorskip("torch")
+    x, y = problem(40)
+    samples = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
+    batches = torch.utils.data.DataLoader(samples, 16)
+    ours, theirs = small_trainer(), small_trainer()
+    ours.fit(loader(x, y), loader(x, y), epochs=2)
+    theirs.fit(batches, batches, epochs=2)
+    assert bits(end_of(ours)) == bits(end_of(theirs))
+    assert np.array_equal(theirs.predict(batches), ours.predict(x, batch_size=16))

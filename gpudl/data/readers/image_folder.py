@@ -126,6 +126,11 @@ def _opened(image: Any, file: Path) -> Any:
         raise DataFormatError(f"{file}: no image that Pillow reads: {error}") from error
 
 
+def _upper_bytes(image: Any, picture: Any) -> Any:
+    """A grey image of 16 bits as one of 8; Pillow would clip it."""
+    return image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+
+
 def _all_pixels(folder: Path, image: Any, files: list[Path], size: tuple[int, int], mode: str) -> np.ndarray:
     """(N, C, H, W)."""
     width, height = size
@@ -151,8 +156,12 @@ def _memory() -> float:
 
 def _pixels(image: Any, file: Path, size: tuple[int, int], mode: str) -> np.ndarray:
     with _opened(image, file) as picture:
+        if picture.mode in ("I", "F"):
+            raise DataFormatError(
+                f"{file}: expected 8 or 16 bits a channel, got Pillow's mode {picture.mode}"
+            )
         try:
-            converted = picture.convert(mode)
+            converted = (_upper_bytes(image, picture) if "16" in picture.mode else picture).convert(mode)
         except (OSError, ValueError, SyntaxError) as error:
             raise DataFormatError(f"{file}: damaged image: {error}") from error
     if converted.size != size:
