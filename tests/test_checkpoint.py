@@ -301,3 +301,18 @@ def test_numbers_that_outgrow_their_zeros_are_in_order(tmp_path):
         save_checkpoint(tmp_path / name, {"name": name})
     assert [path.name for path in checkpoint.list_checkpoints(tmp_path)] == names
     assert load_newest_checkpoint(tmp_path)[1] == {"name": names[-1]}
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    with pytest.raises(OSError, match=r"none/x\.csv'") as caught:
+        checkpoint.write_file(tmp_path / "none" / "x.csv", b"1")
+    assert caught.value.filename == str(tmp_path / "none" / "x.csv")
+    checkpoint.write_file(tmp_path / "x.csv", b"old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*x\.csv'"):
+        checkpoint.write_file(tmp_path / "x.csv", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import gpudl
-from gpudl import models
+from gpudl import models, nn
 from gpudl.cli import main
 from gpudl.cli.config import (
     AUGMENTATIONS,
@@ -27,10 +27,10 @@ from gpudl.cli.config import (
     read_config,
     write_config,
 )
-from gpudl.cli.parts import split
+from gpudl.cli.parts import make_optimizer, make_schedule, split
 from gpudl.cli.run_folder import claimed
 from gpudl.data import open_dataset
-from gpudl.train import load_checkpoint, save_checkpoint
+from gpudl.train import Callback, load_checkpoint, save_checkpoint
 from tests.support.arrays import assert_refuses
 from tests.support.training import bits
 
@@ -140,23 +140,46 @@ def test_every_choice_trains(tmp_path, capsys, options):
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
-def test_the_schedules_do_what_they_are_called(tmp_path, capsys):
-    lrs = {}
-    for name in ("constant", "cosine", "step", "exponential"):
-        folder = tmp_path / name
-        assert (
-            main(
-                ["train", "--output", str(folder), "--schedule", name, "--epochs", "3", "--batch-size", "512"]
-            )
-            == 0
-        )
-        lrs[name] = [row["lr"] for row in json.loads((folder / "history.json").read_text())]
-    steps = 9
-    cosine = [0.001 * (1 + np.cos(np.pi * step / steps)) for step in (3, 6, 9)]
-    assert np.allclose(lrs["constant"], 0.002)
-    assert np.allclose(lrs["cosine"], cosine)
-    assert np.allclose(lrs["step"], [0.002, 0.0002, 0.00002])
-    assert np.allclose(lrs["exponential"], [0.002 * np.exp(-i) for i in range(3)])
+def rates(name, epochs=6, steps=4, loss=1.0):
+    """The learning rate of each step, the validation loss standing still."""
+    model = nn.Linear(2, 2)
+    config = RunConfig(schedule=name, epochs=epochs, lr=1.0, optimizer="sgd")
+    optimizer = make_optimizer(config, model)
+    schedule = make_schedule(config, optimizer, steps) or Callback()
+    found = []
+    for _ in range(epochs):
+        for _ in range(steps):
+            found.append(optimizer.param_groups[0]["lr"])
+            schedule.on_step_end(None)
+        schedule.on_epoch_end(None, {"val_loss": loss})
+    return np.array(found)
+
+
+def test_the_schedules_do_what_they_are_called():
+    steps, epochs = np.arange(24), np.arange(24) // 4
+    assert np.allclose(rates("constant"), 1)
+    assert np.allclose(rates("cosine"), (1 + np.cos(np.pi * steps / 24)) / 2)
+    assert np.allclose(rates("step"), 0.1 ** (epochs // 2))
+    assert np.allclose(rates("exponential"), np.exp(-epochs / 2))
+    assert np.allclose(
+        rates("plateau"), np.where(epochs > 4, 0.3, 1)
+    )  # after three epochs without better and one more
+    one_cycle = rates("one-cycle", epochs=25)
+    assert one_cycle.max() == pytest.approx(1, abs=1e-2)
+    assert one_cycle.argmax() == 30  # three tenths of the way
+    assert one_cycle[0] == pytest.approx(1 / 25)
+    assert one_cycle[-1] < 1e-3
+
+
+def test_weights_decay_and_biases_do_not():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    for name in OPTIMIZERS:
+        optimizer = make_optimizer(RunConfig(optimizer=name, weight_decay=0.5).resolved(1), model)
+        shapes = {
+            group["weight_decay"]: [p.data.shape for p in group["params"]] for group in optimizer.param_groups
+        }
+        assert shapes == {0.5: [(2, 1, 3, 3)], 0.0: [(2,), (2,), (2,)]}
+    assert make_optimizer(RunConfig(optimizer="sgd").resolved(1), model).param_groups[0]["momentum"] == 0.9
 
 
 @pytest.fixture(scope="module")
@@ -404,7 +427,7 @@ def test_the_parts_share_no_sample_and_have_every_class():
 
 def started(folder, checkpoints=1):
     """A run that has written so many checkpoints."""
-    command = gpudl_command("train", "--output", folder, "--epochs", "6", "--checkpoint-steps", "2")
+    command = gpudl_command("train", "--output", folder, "--epochs", "3", "--checkpoint-steps", "2")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
     while len(list(folder.glob("checkpoints/last-*"))) < checkpoints:
@@ -415,9 +438,9 @@ def started(folder, checkpoints=1):
 
 
 @pytest.fixture(scope="module")
-def six_epochs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("six") / "run"
-    assert run("train", "--output", folder, "--epochs", 6, "--checkpoint-steps", 2).returncode == 0
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert run("train", "--output", folder, "--epochs", 3, "--checkpoint-steps", 2).returncode == 0
     return folder
 
 
@@ -436,7 +459,7 @@ def assert_ended_alike(folder, other):
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, six_epochs, signum, status):
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, whole, signum, status):
     folder = tmp_path / "run"
     process = started(folder)
     process.send_signal(signum)
@@ -449,10 +472,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, six_epochs, signum, status
     done = run("train", "--resume", folder)
     assert done.returncode == 0, done.stderr
     assert f"going on from {folder}" in done.stdout
-    assert_ended_alike(folder, six_epochs)
+    assert_ended_alike(folder, whole)
 
 
-def test_killed_and_resumed(tmp_path, six_epochs):
+def test_killed_and_resumed(tmp_path, whole):
     folder = tmp_path / "run"
     process = started(folder, checkpoints=2)
     process.kill()
@@ -460,13 +483,13 @@ def test_killed_and_resumed(tmp_path, six_epochs):
     newest = sorted(folder.glob("checkpoints/last-*"))[-1]
     (newest / "state.json").write_bytes(b"")
     # The same command line, with --resume behind it.
-    done = run("train", "--output", folder, "--epochs", 6, "--checkpoint-steps", 2, "--resume")
+    done = run("train", "--output", folder, "--epochs", 3, "--checkpoint-steps", 2, "--resume")
     assert done.returncode == 0, done.stderr
     assert f"gpudl: warning: {newest}: damaged: state.json" in done.stderr
-    assert_ended_alike(folder, six_epochs)
+    assert_ended_alike(folder, whole)
     again = run("train", "--resume", folder)
     assert again.returncode == 0
-    assert_ended_alike(folder, six_epochs)
+    assert_ended_alike(folder, whole)
 
 
 def test_resume_begins_a_run_that_is_not_there(tmp_path, capsys):
@@ -570,14 +593,25 @@ def test_info(capsys):
     assert "[train] complete" in text
 
 
-def test_help_and_version():
-    for command in ("train", "evaluate", "predict", "info"):
-        done = run(command, "--help")
-        assert done.returncode == 0
-        assert "usage: gpudl" in done.stdout
+def test_help_and_version(capsys):
+    for command, word in (
+        ("train", "--resume"),
+        ("evaluate", "DATA"),
+        ("predict", "floating"),
+        ("info", "-h"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main([command, "--help"])
+        assert caught.value.code == 0
+        text = capsys.readouterr().out
+        assert text.startswith(f"usage: gpudl {command}")
+        assert word in text
     assert run("--version").stdout == f"gpudl {gpudl.__version__}\n"
-    assert run().returncode == 2
-    assert "invalid choice" in run("fly").stderr
+    for words, expected in (([], "required: COMMAND"), (["fly"], "invalid choice")):
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        assert caught.value.code == 2
+        assert expected in capsys.readouterr().err
 
 
 WITHOUT = """

@@ -67,7 +67,8 @@ class Note(train.Callback):
 def test_fit_is_the_loop_one_would_write():
     x, y = problem(40)
     trainer = small_trainer(metrics={"accuracy": metrics.Accuracy()})
-    history = trainer.fit(loader(x, y), loader(x[:10], y[:10]), epochs=2)
+    validation = loader(x[:10], y[:10])
+    history = trainer.fit(loader(x, y), validation, epochs=2)
     model, criterion = small_model(), nn.CrossEntropyLoss()
     optimizer = optim.SGD(model.parameters(), 0.1)
     for epoch in range(2):
@@ -82,7 +83,9 @@ def test_fit_is_the_loop_one_would_write():
             optimizer.zero_grad()
         assert history["train_loss"][epoch] == pytest.approx(total / 40, rel=1e-12)
         assert history["train_accuracy"][epoch] == correct / 40
-        assert history["val_loss"][epoch] == pytest.approx(float(criterion(model(x[:10]), y[:10])), rel=1e-12)
+        scores = model(x[:10])
+        assert history["val_loss"][epoch] == pytest.approx(float(criterion(scores, y[:10])), rel=1e-12)
+        assert history["val_accuracy"][epoch] == np.mean(scores.argmax(1) == y[:10])
     assert bits(model.state_dict()) == bits(trainer.model.state_dict())
     assert (trainer.epoch, trainer.step, len(history)) == (2, 6, 2)
     assert [row["step"] for row in history.rows] == [3, 6]
@@ -785,3 +788,63 @@ def test_validation_must_have_a_batch():
     assert_refuses(
         lambda: build().fit(BATCH, [], epochs=1), ValueError, "validation must have at least one batch"
     )
+
+
+def test_a_loader_without_a_state_cannot_go_on_in_the_middle():
+    class Press(train.Callback):
+        def on_step_end(self, trainer):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    batches = NoState([(X, Y)] * 3)
+    trainer = small_trainer([Press()])
+    with pytest.raises(train.Interrupted):
+        trainer.fit(batches, epochs=1)
+    assert_refuses(
+        lambda: trainer.fit(batches, epochs=1), ValueError, "in the middle of an epoch, at batch 1"
+    )
+
+
+@pytest.mark.torch
+def test_a_loader_of_pytorch():
+    torch = pytest.importorskip("torch")
+    x, y = problem(40)
+    samples = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
+    batches = torch.utils.data.DataLoader(samples, 16)
+    ours, theirs = small_trainer(), small_trainer()
+    ours.fit(loader(x, y), loader(x, y), epochs=2)
+    theirs.fit(batches, batches, epochs=2)
+    assert bits(end_of(ours)) == bits(end_of(theirs))
+    assert np.array_equal(theirs.predict(batches), ours.predict(x, batch_size=16))
+
+
+def test_after_an_interrupt_the_same_trainer_goes_on():
+    class Press(train.Callback):
+        def on_step_end(self, trainer):
+            if trainer.step in (1, 3):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    x, y = problem(64)
+    options = {"batch_size": 16, "shuffle": True, "generator": 1}
+    batches, trainer, whole = loader(x, y, **options), small_trainer([Press()]), small_trainer()
+    for _ in range(2):
+        with pytest.raises(train.Interrupted):
+            trainer.fit(batches, epochs=2)
+    trainer.fit(batches, epochs=2)
+    whole.fit(loader(x, y, **options), epochs=2)
+    assert bits(end_of(trainer)) == bits(end_of(whole))
+
+
+def test_a_resumed_run_knows_which_checkpoint_was_best(tmp_path):
+    saving = [
+        train.ModelCheckpoint(tmp_path, keep_last=1, monitor="train_loss", mode="max") for _ in range(2)
+    ]
+    x, y = problem(16)
+    small_trainer(saving[:1]).fit(loader(x, y), epochs=2)
+    (tmp_path / ".writing-last-epoch-0003-step-00000003").mkdir()
+    (tmp_path / ".removing-last-epoch-0001-step-00000001").mkdir()
+    trainer = small_trainer(saving[1:])
+    trainer.resume(tmp_path)
+    trainer.fit(loader(x, y), epochs=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best-epoch-0001-step-00000001", "last-epoch-0003-step-00000003",
+    ]  # fmt: skip

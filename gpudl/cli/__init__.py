@@ -47,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             # what is left in the buffer would be an error once more at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 128 + signal.SIGPIPE
-        except KeyboardInterrupt as interrupt:
-            print(f"gpudl {arguments.command}: interrupted{_reason(interrupt)}", file=sys.stderr)
-            return 128 + getattr(interrupt, "signum", signal.SIGINT)
+        except KeyboardInterrupt:
+            print(f"gpudl {arguments.command}: interrupted", file=sys.stderr)
+            return 128 + signal.SIGINT
         except MemoryError as error:
-            print(f"gpudl {arguments.command}: not enough memory{_reason(error)}", file=sys.stderr)
+            print(f"gpudl {arguments.command}: not enough memory: {error}", file=sys.stderr)
             return 2
         except _expected_errors() as error:
             from gpudl.cli.config import describe
@@ -72,10 +72,6 @@ def _write_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _reason(error: BaseException) -> str:
-    return f": {error}" if str(error) else ""
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

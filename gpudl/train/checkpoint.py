@@ -136,9 +136,11 @@ def write_file(path: Path, data: bytes) -> None:
     try:
         _write_through(writing, data)
         writing.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             writing.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
 
 

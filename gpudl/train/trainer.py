@@ -88,7 +88,7 @@ class Trainer:
     def fit(self, train: Iterable[Any], validation: Iterable[Any] | None = None, *, epochs: int) -> History:
         """Train until `epochs` epochs are done in all, those before a resume or an earlier `fit` included.
 
-        train, validation : loaders of batches (inputs, targets), with a length.
+        train, validation : loaders of batches (inputs, targets), with a length; PyTorch's, with its tensors, too.
         The row of an epoch has "train_loss", "val_loss", and the metrics in the same way: means over samples, those of
         training taken while the model changed. Ctrl-C and SIGTERM wait for the end of the step, save a checkpoint
         where a callback does that, and raise `Interrupted`, a KeyboardInterrupt; a second one stops at once.
@@ -122,7 +122,7 @@ class Trainer:
         with no_grad(), _evaluation_mode(self.model):
             for batch in data:
                 x = batch[0] if isinstance(batch, tuple | list) else batch
-                outputs.append(self.model(_backend.move(x, self._device())))
+                outputs.append(self.model(_backend.move(_backend.from_tensor(x), self._device())))
         if not outputs:
             raise ValueError("Trainer.predict: data must have at least one batch, got none")
         return _backend.array_module(outputs[0]).concatenate(outputs)
@@ -296,7 +296,8 @@ class Trainer:
             got = f"{len(batch)} items" if isinstance(batch, tuple | list) else type(batch).__name__
             raise TypeError(f"Trainer: a batch must be (inputs, targets), got {got}")
         device = self._device()
-        return _backend.move(batch[0], device), _backend.move(batch[1], device)
+        x, target = (_backend.move(_backend.from_tensor(item), device) for item in batch)
+        return x, target
 
     def _value(self, prediction: Array, target: Array) -> Array:
         loss = self.criterion(prediction, target)

@@ -59,7 +59,6 @@ class ModelCheckpoint(Callback):
         if reason == "step" and (self.every_steps is None or trainer.step % self.every_steps):
             return
         if reason == "epoch" and self._best_now:
-            self._best_now = False
             # Before the one that says that this epoch was the best: a kill between the two repeats the epoch.
             self._save(trainer, "best", keep=1)
         self._save(trainer, "last", keep=self.keep_last)
