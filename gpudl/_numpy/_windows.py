@@ -11,6 +11,7 @@ from gpudl import _parallel
 # Elements of the output that one block makes. With 65536 max pooling took 1.2 to 1.4 times as long: calls on two
 # threads have to be long, as each waits for the interpreter lock between them.
 _BLOCK = 1 << 18
+_ALONE = 1 << 15  # elements that one thread does before a second one is awake
 
 Pair = tuple[int, int]
 
@@ -93,7 +94,7 @@ def blocks(shape: tuple[int, ...]) -> list[tuple[slice, tuple[int, int]]]:
     if rows * row >= _BLOCK:
         cuts = _parallel.ranges(rows, max(1, _BLOCK // row))
         return [(slice(n, n + 1), cut) for n in range(samples) for cut in cuts]
-    return [(slice(*cut), (0, rows)) for cut in _parallel.equal_ranges(samples, _BLOCK // (rows * row))]
+    return [(slice(*cut), (0, rows)) for cut in _cuts(samples, rows * row)]
 
 
 def samples(shape: tuple[int, ...]) -> list[slice]:
@@ -101,7 +102,12 @@ def samples(shape: tuple[int, ...]) -> list[slice]:
     size = shape[1] * shape[2] * shape[3]
     if size == 0 or shape[0] == 0:
         return []
-    return [slice(*cut) for cut in _parallel.equal_ranges(shape[0], max(1, _BLOCK // size))]
+    return [slice(*cut) for cut in _cuts(shape[0], size)]
+
+
+def _cuts(samples: int, size: int) -> list[tuple[int, int]]:
+    longest, alone = (max(1, elements // size) for elements in (_BLOCK, _ALONE))
+    return _parallel.equal_ranges(samples, longest, alone=alone)
 
 
 def cover_once(
