@@ -90,6 +90,7 @@ def _cut(
 
 
 def _look_for_classes(source: data.ImageData, train: data.ArrayDataset) -> None:
+    """Refuse more classes than images, which no report could hold; warn of those that nothing is learned of."""
     count = len(source.classes)
     if count > len(source.train):
         raise ConfigError(

@@ -161,7 +161,7 @@ def count_confusion(trained: folder.TrainedModel, dataset: data.ArrayDataset) ->
 
 
 def _prepare(arguments: argparse.Namespace) -> tuple[Path, RunConfig, data.ImageData]:
-    """The folder of the run, made where it is new, its resolved configuration, and the data."""
+    """The folder of the run, which may be there or not, its resolved configuration, and the data."""
     given = {name: value for name in names() if (value := getattr(arguments, name)) is not None}
     file = {} if arguments.config is None else read_config(arguments.config)
     folder.make_config(file, str(arguments.config))  # so that an error names the file
