@@ -29,8 +29,9 @@ from gpudl.cli.config import (
 )
 from gpudl.cli.parts import make_optimizer, make_schedule, split
 from gpudl.cli.run_folder import claimed
+from gpudl.cli.train import _make_trainer
 from gpudl.data import open_dataset
-from gpudl.train import Callback, load_checkpoint, save_checkpoint
+from gpudl.train import Callback, EarlyStopping, load_checkpoint, save_checkpoint
 from tests.support.arrays import assert_refuses
 from tests.support.training import bits
 
@@ -169,6 +170,13 @@ def test_the_schedules_do_what_they_are_called():
     assert one_cycle.argmax() == 30  # three tenths of the way
     assert one_cycle[0] == pytest.approx(1 / 25)
     assert one_cycle[-1] < 1e-3
+
+
+def test_early_stopping_takes_the_best_weights(tmp_path):
+    config = RunConfig(early_stopping=4).resolved(1)
+    callbacks = _make_trainer(config, tmp_path, nn.Linear(2, 2), steps_per_epoch=5).callbacks
+    (stopping,) = (callback for callback in callbacks if isinstance(callback, EarlyStopping))
+    assert (stopping.monitor, stopping.patience, stopping.restore_best) == ("val_loss", 4, True)
 
 
 def test_weights_decay_and_biases_do_not():
@@ -417,6 +425,8 @@ def test_the_parts_share_no_sample_and_have_every_class():
     assert not rows[0] & rows[2]
     assert len(parts.train) + len(parts.validation) == len(source.train)
     assert {len(np.unique(part.arrays[1])) for part in (parts.train, parts.validation, parts.test)} == {10}
+    held_out, whole = (np.bincount(part.arrays[1]) for part in (parts.validation, source.train))
+    assert np.abs(held_out - 0.2 * whole).max() < 1  # each class with its share
     again, other = split(source, 0.2, 7), split(source, 0.2, 8)
     assert np.array_equal(again.train.arrays[0], parts.train.arrays[0])
     assert not np.array_equal(other.train.arrays[0], parts.train.arrays[0])

@@ -1,6 +1,7 @@
 """The training loop: what it computes, its callbacks, and runs that go on bit for bit."""
 
 import copy
+import io
 import os
 import signal
 
@@ -848,3 +849,20 @@ def test_a_resumed_run_knows_which_checkpoint_was_best(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "best-epoch-0001-step-00000001", "last-epoch-0003-step-00000003",
     ]  # fmt: skip
+
+
+def test_the_bar_of_a_resumed_run_starts_where_the_run_is():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    x, y = problem(64)
+    keep, bar = Keep(), train.ProgressBar(Terminal())
+    small_trainer([keep]).fit(loader(x, y, 8), epochs=1)
+    trainer = small_trainer([bar], accumulate=2)
+    trainer.load_state_dict(keep.states[3][1])
+    trainer.steps_per_epoch, trainer.epochs = 4, 1
+    bar.on_fit_begin(trainer)
+    (task,) = bar._progress.tasks
+    bar.on_close(trainer)
+    assert (task.completed, task.total) == (2, 4)
