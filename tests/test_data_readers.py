@@ -425,7 +425,9 @@ def test_what_is_no_data(tmp_path):
     assert_refuses(lambda: readers.image_folder(tmp_path), FileNotFoundError, "no folder for a class")
     assert_refuses(lambda: readers.cifar10(tmp_path), FileNotFoundError, "no file data_batch_*.bin")
     (tmp_path / "a").mkdir()
-    assert_refuses(lambda: readers.image_folder(tmp_path), ValueError, "a: no images of this class")
+    assert_refuses(
+        lambda: readers.image_folder(tmp_path), FileNotFoundError, "no images in the folders ['a']"
+    )
 
 
 def test_values_that_are_no_numbers(tmp_path):
