@@ -7,9 +7,12 @@ No other file imports an executor.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,8 +30,22 @@ _PURPOSE = {
 _loaded: dict[str, ModuleType] = {}
 
 
+_HINT = {
+    "simt": "`python -m gpudl.simt` builds it where g++ and pybind11 are",
+    "cuda": "`pip install .` builds it where nvcc is; NumPy arrays work without it",
+}
+
+
 class BackendError(RuntimeError):
     """An executor was asked for that this install or this machine does not have."""
+
+
+class MissingKernelError(BackendError):
+    """An operator that NumPy has was asked for where it has no CUDA kernel yet. operator : its name."""
+
+    def __init__(self, backend: str, operator: str):
+        super().__init__(f"backend {backend!r}: operator {operator} has no CUDA kernel yet")
+        self.operator = operator
 
 
 def _load(backend: str) -> ModuleType:
@@ -39,11 +56,46 @@ def _load(backend: str) -> ModuleType:
         except ImportError as error:
             raise BackendError(
                 f"backend {backend!r}: this install of gpudl has no {_MODULES[backend]} "
-                f"({_PURPOSE[backend]}): {error}. "
-                f"NumPy arrays work without it."
+                f"({_PURPOSE[backend]}): {_why_missing(backend) or error}. {_HINT[backend]}."
             ) from error
+        if backend != "cpu":
+            refuse_missing_kernels(module, backend)
         _loaded[backend] = module
     return module
+
+
+def _why_missing(backend: str) -> str | None:
+    """What the build noted about the CUDA kernels, where it left them out."""
+    note = Path(__file__).with_name("_cuda_missing.txt")
+    return note.read_text().strip() if backend == "cuda" and note.exists() else None
+
+
+def refuse_missing_kernels(module: ModuleType, backend: str) -> None:
+    """Make an operator that NumPy has and `module` lacks a MissingKernelError that names it."""
+    operators = importlib.import_module(_MODULES["cpu"]).__all__
+
+    def missing(name: str) -> Any:
+        if name in operators:
+            raise MissingKernelError(backend, name)
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+    module.__getattr__ = missing  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def simt_module(module: ModuleType) -> Iterator[None]:
+    """Run NumPy arrays on another build of the kernels, such as the checked one, inside the block."""
+    refuse_missing_kernels(module, "simt")
+    before = _loaded.get("simt")
+    _loaded["simt"] = module
+    try:
+        with use_backend("simt"):
+            yield
+    finally:
+        if before is None:
+            del _loaded["simt"]
+        else:
+            _loaded["simt"] = before
 
 
 def unavailable_because(backend: str) -> str | None:

@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import settings
 
+from gpudl._backend import MissingKernelError
 from tests.support.arrays import EXECUTORS, Executor
+from tests.support.kernels import WITHOUT_KERNEL, require_simt
 
 # No deadline: the machines that run tests are shared. Derandomised: a failure must be the change's.
 settings.register_profile("gpudl", deadline=None, derandomize=True, max_examples=25)
@@ -13,6 +15,19 @@ settings.load_profile("gpudl")
 @pytest.fixture(params=EXECUTORS)
 def executor(request):
     """Each executor that works here; the others are skipped with their reason."""
+    if request.param == "simt":
+        require_simt()
     chosen = Executor(request.param)
     with chosen.active():
         yield chosen
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """A test that meets an operator without a kernel is skipped, as long as that operator is on the list."""
+    try:
+        return (yield)
+    except MissingKernelError as error:
+        if error.operator not in WITHOUT_KERNEL:
+            raise
+        pytest.skip(str(error))

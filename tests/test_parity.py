@@ -4,8 +4,10 @@ import inspect
 
 import pytest
 
+import gpudl
 from gpudl import _backend, _numpy
-from tests.support.arrays import EXECUTORS
+from tests.support.arrays import EXECUTORS, assert_refuses
+from tests.support.kernels import WITHOUT_KERNEL, require_simt
 
 COMPILED = [parameter for parameter in EXECUTORS if parameter.id != "numpy"]
 
@@ -17,10 +19,25 @@ def signature(function):
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiled_operators_are_those_of_numpy(name):
+    if name == "simt":
+        require_simt()
     module = _backend._load(name)
-    assert set(module.__all__) == set(_numpy.__all__)
-    for operator in _numpy.__all__:
+    assert set(module.__all__) == set(_numpy.__all__) - WITHOUT_KERNEL
+    for operator in module.__all__:
         assert signature(getattr(module, operator)) == signature(getattr(_numpy, operator)), operator
+
+
+def test_an_operator_without_kernel_is_named():
+    require_simt()
+    module = _backend._load("simt")
+    for operator in sorted(WITHOUT_KERNEL):
+        assert_refuses(
+            lambda operator=operator: getattr(module, operator),
+            gpudl.BackendError,
+            f"operator {operator} has no CUDA",
+        )
+    assert not hasattr(module, "no_such_operator")
+    assert set(_numpy.__all__) >= WITHOUT_KERNEL, "the list names what NumPy does not have"
 
 
 @pytest.mark.parametrize("operator", _numpy.__all__)

@@ -29,11 +29,14 @@ class Executor:
 
 
 def _executor_parameter(name):
-    reason = None if name == "numpy" else _backend.unavailable_because(name)
-    marks = [pytest.mark.cuda] if name == "cuda" else []
-    if reason is not None:
-        marks.append(pytest.mark.skip(reason=reason))
-    return pytest.param(name, marks=marks, id=name)
+    marks = []
+    if name == "cuda":
+        marks = [pytest.mark.cuda]
+        if (reason := _backend.unavailable_because(name)) is not None:
+            marks.append(pytest.mark.skip(reason=reason))
+    return pytest.param(
+        name, marks=marks, id=name
+    )  # simt is built, or skipped, when the first test asks for it
 
 
 EXECUTORS = [_executor_parameter(name) for name in ("numpy", "simt", "cuda")]

@@ -1,0 +1,353 @@
+// Python objects as checked arrays, numbers and the stream of one call.
+//
+// Nothing of an array is believed: kind of memory, dtype, shape, strides, alignment and the right to write are checked
+// before its pointer is used, so a wrong call raises and never crashes.
+#include "array_from_python.h"
+
+#include <cstring>
+#include <limits>
+#include <map>
+
+#include "errors.h"
+
+namespace py = pybind11;
+
+namespace {
+
+// What an array says of itself, from whichever protocol it speaks.
+struct Described {
+  std::uintptr_t data = 0;
+  std::string type;  // as NumPy's typestr, e.g. "<f4"; "bfloat16" for that
+  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> strides;  // empty where contiguous
+  bool read_only = false;
+};
+
+std::vector<std::int64_t> integers(const py::handle& values) {
+  std::vector<std::int64_t> result;
+  for (const py::handle& value : values) result.push_back(py::cast<std::int64_t>(value));
+  return result;
+}
+
+Described from_interface(const py::object& array, const py::dict& interface) {
+  Described described;
+  described.type = py::cast<std::string>(interface["typestr"]);
+  described.shape = integers(interface["shape"]);
+  const auto data = py::cast<py::tuple>(interface["data"]);
+  described.data = py::cast<std::uintptr_t>(data[0]);
+  described.read_only = py::cast<bool>(data[1]);
+  if (interface.contains("strides") && !interface["strides"].is_none()) {
+    described.strides = integers(interface["strides"]);
+    if (described.strides.size() != described.shape.size()) throw py::value_error("as many strides as axes");
+  }
+  if (interface.contains("mask") && !interface["mask"].is_none())
+    throw py::value_error("masked arrays are not supported");
+  // NumPy knows no bfloat16 of its own: ml_dtypes' arrays call it two raw bytes, and only the dtype has the name.
+  if (described.type.size() == 3 && described.type.substr(1) == "V2" &&
+      py::cast<std::string>(py::str(array.attr("dtype"))) == "bfloat16") {
+    described.type = "bfloat16";
+  }
+  return described;
+}
+
+#if !defined(GPUDL_CUDA)
+Described from_buffer(const py::object& array) {
+  const py::buffer_info info = py::reinterpret_borrow<py::buffer>(array).request();
+  Described described;
+  described.data = reinterpret_cast<std::uintptr_t>(info.ptr);
+  described.shape.assign(info.shape.begin(), info.shape.end());
+  described.strides.assign(info.strides.begin(), info.strides.end());
+  described.read_only = info.readonly;
+  const std::string format = info.format;
+  const char kind = format.empty() ? '?' : format.back();
+  const char letter = std::strchr("efd", kind)     ? 'f'
+                      : std::strchr("bhilq", kind) ? 'i'
+                      : std::strchr("BHILQ", kind) ? 'u'
+                                                   : '?';
+  described.type = std::string("<") + letter + std::to_string(info.itemsize);
+  return described;
+}
+#endif
+
+Described describe(const py::object& array, bool host) {
+#if defined(GPUDL_CUDA)
+  if (!host) return from_interface(array, array.attr("__cuda_array_interface__"));
+#else
+  (void)host;
+#endif
+  if (py::hasattr(array, "__array_interface__")) return from_interface(array, array.attr("__array_interface__"));
+#if !defined(GPUDL_CUDA)
+  if (PyObject_CheckBuffer(array.ptr())) return from_buffer(array);
+#endif
+  throw py::type_error("not an array");
+}
+
+DType dtype_from(const std::string& type) {
+  static const std::map<std::string, DType> known = {
+      {"<f2", DType::float16}, {"bfloat16", DType::bfloat16}, {"<f4", DType::float32}, {"<f8", DType::float64},
+      {"|u1", DType::uint8},   {"<u1", DType::uint8},         {"<i4", DType::int32},   {"<i8", DType::int64},
+      {"<u4", DType::uint32},  {"<u8", DType::uint64}};
+  const auto found = known.find(type);
+  if (found == known.end()) throw TypeError("dtype " + type + " is not supported");
+  return found->second;
+}
+
+std::int64_t size_of(const std::vector<std::int64_t>& shape, std::int64_t item) {
+  std::int64_t size = 1;
+  bool empty = false;
+  for (std::int64_t extent : shape) {
+    if (extent < 0) throw std::invalid_argument("a shape may not be negative");
+    empty = empty || extent == 0;
+  }
+  if (empty) return 0;
+  for (std::int64_t extent : shape) {
+    if (size > std::numeric_limits<std::int64_t>::max() / item / extent)
+      throw std::invalid_argument("the shape is too large");
+    size *= extent;
+  }
+  return size;
+}
+
+void check_contiguous(const Described& described, std::int64_t size, std::int64_t item) {
+  if (described.strides.empty() || size == 0) return;
+  std::int64_t expected = item;
+  for (std::size_t axis = described.shape.size(); axis-- > 0;) {
+    if (described.shape[axis] != 1 && described.strides[axis] != expected) {
+      throw std::invalid_argument("must be C-contiguous");
+    }
+    expected *= described.shape[axis];
+  }
+}
+
+ArrayView checked_view(const Described& described, bool writes) {
+  ArrayView view;
+  view.dtype = dtype_from(described.type);
+  view.shape = described.shape;
+  const std::int64_t item = dtype_bytes(view.dtype);
+  view.size = size_of(view.shape, item);
+  check_contiguous(described, view.size, item);
+  if (view.size && !described.data) throw std::invalid_argument("has no memory");
+  if (view.size && described.data % static_cast<std::uintptr_t>(item))
+    throw std::invalid_argument("must be aligned to its elements");
+  if (writes && described.read_only) throw std::invalid_argument("must be writeable, got a read-only array");
+  view.data = reinterpret_cast<void*>(described.data);
+  return view;
+}
+
+#if defined(GPUDL_CUDA)
+
+int device_of(const void* pointer) {
+  cudaPointerAttributes attributes{};
+  CHECK_CUDA(cudaPointerGetAttributes(&attributes, pointer));
+  if (attributes.type != cudaMemoryTypeDevice && attributes.type != cudaMemoryTypeManaged) {
+    throw std::invalid_argument("must lie in the memory of a GPU");
+  }
+  return attributes.device;
+}
+
+// Makes a device current for as long as it lives.
+class DeviceGuard {
+ public:
+  void enter(int device) {
+    CHECK_CUDA(cudaGetDevice(&before_));
+    entered_ = device != before_;
+    if (entered_) CHECK_CUDA(cudaSetDevice(device));
+  }
+  ~DeviceGuard() {
+    if (entered_) cudaSetDevice(before_);
+  }
+
+ private:
+  int before_ = 0;
+  bool entered_ = false;
+};
+
+#else
+
+// Memory that kernels may touch until this dies, also where a later argument is refused.
+class Registrations {
+ public:
+  Registrations() = default;
+  Registrations(const Registrations&) = delete;
+  Registrations& operator=(const Registrations&) = delete;
+  ~Registrations() {
+    for (const void* data : registered_) simt::forget_buffer(data);
+  }
+  void add(const void* data, std::size_t bytes, const char* name, simt::BufferUse use) {
+    simt::register_buffer(data, bytes, name, use);
+    registered_.push_back(data);
+  }
+
+ private:
+  std::vector<const void*> registered_;
+};
+
+#endif
+
+class PythonCall final : public Call {
+ public:
+  PythonCall(const Operator& op, const py::args& arguments, const py::kwargs& named) : op_(op) {
+    if (arguments.size() > op.arrays.size()) {
+      throw TypeError(std::string(op.name) + ": takes " + std::to_string(op.arrays.size()) + " arrays, got " +
+                      std::to_string(arguments.size()));
+    }
+    for (const auto& item : named) check_known(py::cast<std::string>(item.first), arguments.size());
+    for (std::size_t i = 0; i < op.arrays.size(); i++) take_array(i, arguments, named);
+    for (const NumberArgument& number : op.numbers) take_number(number, named);
+    enter_device();
+  }
+
+  const ArrayView& array(const char* name) const override { return arrays_[index_of(name)]; }
+  bool given(const char* name) const override { return given_[index_of(name)]; }
+  double real(const char* name) const override { return reals_.at(name); }
+  std::uint64_t counter(const char* name) const override { return counters_.at(name); }
+  simt::Stream stream() const override { return stream_; }
+
+  const void* upload(const void* host, std::size_t bytes) const override {
+#if defined(GPUDL_CUDA)
+    // From CuPy's pool, which gives it out again only to work that is ordered after this call's.
+    const py::object memory = py::module_::import("cupy").attr("empty")(bytes, "uint8");
+    auto* device = reinterpret_cast<void*>(py::cast<std::uintptr_t>(memory.attr("data").attr("ptr")));
+    // Pageable memory is staged before the call returns, so the caller's may go.
+    CHECK_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_));
+    kept_.push_back(memory);
+    return device;
+#else
+    tables_.emplace_back(static_cast<const char*>(host), static_cast<const char*>(host) + bytes);
+    registrations_.add(tables_.back().data(), bytes, "table", simt::BufferUse::read);
+    return tables_.back().data();
+#endif
+  }
+
+ protected:
+  const char* operator_name() const override { return op_.name; }
+
+ private:
+  void check_known(const std::string& name, std::size_t positional) const {
+    for (std::size_t i = 0; i < op_.arrays.size(); i++) {
+      if (name != op_.arrays[i].name) continue;
+      if (i < positional) throw TypeError(std::string(op_.name) + ": " + name + " is given twice");
+      return;
+    }
+    for (const NumberArgument& number : op_.numbers) {
+      if (name == number.name) return;
+    }
+    throw TypeError(std::string(op_.name) + ": there is no argument " + name);
+  }
+
+  void take_array(std::size_t i, const py::args& arguments, const py::kwargs& named) {
+    const ArrayArgument& argument = op_.arrays[i];
+    py::object object;
+    if (i < arguments.size()) {
+      object = arguments[i];
+    } else if (named.contains(argument.name)) {
+      object = named[argument.name];
+    } else {
+      throw TypeError(std::string(op_.name) + ": " + argument.name + " is missing");
+    }
+    given_.push_back(!object.is_none());
+    if (object.is_none() && argument.optional) {
+      arrays_.emplace_back();
+      return;
+    }
+    try {
+      const bool writes = argument.access == Access::write || argument.access == Access::update;
+      arrays_.push_back(checked_view(describe(object, argument.access == Access::table), writes));
+      note_memory(argument, arrays_.back());
+    } catch (const TypeError& error) {
+      throw TypeError(std::string(op_.name) + ": " + argument.name + ": " + error.what());
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(std::string(op_.name) + ": " + argument.name + " " + error.what());
+    } catch (const py::value_error& error) {
+      throw std::invalid_argument(std::string(op_.name) + ": " + argument.name + ": " + error.what());
+    } catch (const py::builtin_exception&) {
+      throw TypeError(not_an_array(argument, object));
+    } catch (const py::error_already_set&) {
+      throw TypeError(not_an_array(argument, object));
+    }
+  }
+
+  std::string not_an_array(const ArrayArgument& argument, const py::object& object) const {
+    return std::string(op_.name) + ": " + argument.name + " must be an array of this device, got " +
+           Py_TYPE(object.ptr())->tp_name;
+  }
+
+  void take_number(const NumberArgument& number, const py::kwargs& named) {
+    if (!named.contains(number.name)) throw TypeError(std::string(op_.name) + ": " + number.name + " is missing");
+    const py::object value = named[number.name];
+    try {
+      if (number.kind == NumberKind::real) {
+        reals_[number.name] = py::cast<double>(value);
+      } else {
+        counters_[number.name] = py::cast<std::uint64_t>(value);
+      }
+    } catch (const py::cast_error&) {
+      throw TypeError(std::string(op_.name) + ": " + number.name + " must be " +
+                      (number.kind == NumberKind::real ? "a float" : "an int in [0, 2^64)") + ", got " +
+                      py::cast<std::string>(py::repr(value)));
+    }
+  }
+
+  void note_memory(const ArrayArgument& argument, const ArrayView& view) {
+    if (argument.access == Access::table || view.size == 0) return;
+#if defined(GPUDL_CUDA)
+    const int device = device_of(view.data);
+    if (device_ >= 0 && device != device_) throw std::invalid_argument("must be on the device of the other arrays");
+    device_ = device;
+#else
+    const simt::BufferUse use = argument.access == Access::read    ? simt::BufferUse::read
+                                : argument.access == Access::write ? simt::BufferUse::write
+                                                                   : simt::BufferUse::update;
+    registrations_.add(view.data, static_cast<std::size_t>(view.size * dtype_bytes(view.dtype)), argument.name, use);
+#endif
+  }
+
+  void enter_device() {
+#if defined(GPUDL_CUDA)
+    if (device_ < 0) return;  // nothing to launch
+    guard_.enter(device_);
+    const py::object stream = py::module_::import("cupy.cuda").attr("get_current_stream")();
+    stream_ = reinterpret_cast<simt::Stream>(py::cast<std::uintptr_t>(stream.attr("ptr")));
+#endif
+  }
+
+  std::size_t index_of(const char* name) const {
+    for (std::size_t i = 0; i < op_.arrays.size(); i++) {
+      if (!std::strcmp(op_.arrays[i].name, name)) return i;
+    }
+    throw std::logic_error(std::string(op_.name) + " has no array " + name);
+  }
+
+  const Operator& op_;
+  std::vector<ArrayView> arrays_;
+  std::vector<bool> given_;
+  std::map<std::string, double> reals_;
+  std::map<std::string, std::uint64_t> counters_;
+  simt::Stream stream_ = nullptr;
+#if defined(GPUDL_CUDA)
+  int device_ = -1;
+  DeviceGuard guard_;
+  mutable std::vector<py::object> kept_;
+#else
+  mutable std::vector<std::vector<char> > tables_;
+  mutable Registrations registrations_;
+#endif
+};
+
+}  // namespace
+
+void call_operator(const Operator& op, const py::args& arguments, const py::kwargs& named) {
+  const PythonCall call(op, arguments, named);
+  op.run(call);
+}
+
+py::object signature_of(const Operator& op) {
+  const py::module_ inspect = py::module_::import("inspect");
+  const py::object parameter = inspect.attr("Parameter");
+  py::list parameters;
+  for (const ArrayArgument& array : op.arrays)
+    parameters.append(parameter(array.name, parameter.attr("POSITIONAL_OR_KEYWORD")));
+  for (const NumberArgument& number : op.numbers)
+    parameters.append(parameter(number.name, parameter.attr("KEYWORD_ONLY")));
+  return inspect.attr("Signature")(parameters);
+}

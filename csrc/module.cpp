@@ -1,0 +1,55 @@
+// The extension module: gpudl._cuda, compiled by nvcc, or gpudl._simt, the same kernels compiled by g++.
+#include "array_from_python.h"
+#include "bindings.h"
+#include "errors.h"
+
+namespace py = pybind11;
+
+namespace {
+
+const Operators& operators() {
+  static const Operators all = [] {
+    Operators list;
+    bind_activations(list);
+    bind_adam(list);
+    bind_add(list);
+    bind_dropout(list);
+    bind_dropout2d(list);
+    bind_gaussian_noise(list);
+    bind_philox(list);
+    bind_rmsprop(list);
+    bind_sgd(list);
+    return list;
+  }();
+  return all;
+}
+
+void translate(std::exception_ptr pointer) {
+  try {
+    if (pointer) std::rethrow_exception(pointer);
+  } catch (const CudaError& error) {
+    const py::object type = py::module_::import("gpudl._errors").attr("CudaError");
+    const py::object raised = type(error.expression, error.file, error.line, error.text);
+    PyErr_SetObject(type.ptr(), raised.ptr());
+  } catch (const TypeError& error) {
+    PyErr_SetString(PyExc_TypeError, error.what());
+  }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(GPUDL_MODULE, module) {
+  py::register_exception_translator(translate);
+  py::class_<Operator>(module, "Operator", "An operator of the kernels: inputs, arrays to write, then numbers by name.",
+                       py::module_local())
+      .def("__call__", call_operator)
+      .def_property_readonly("name", [](const Operator& op) { return op.name; })
+      .def("__repr__", [](const Operator& op) { return std::string("<operator ") + op.name + ">"; })
+      .def_property_readonly("__signature__", signature_of);
+  py::list names;
+  for (const Operator& op : operators()) {
+    module.attr(op.name) = py::cast(&op, py::return_value_policy::reference);
+    names.append(op.name);
+  }
+  module.attr("__all__") = names;
+}

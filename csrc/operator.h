@@ -1,0 +1,67 @@
+// How an operator is bound: its arguments in order, as data, and a handler that finds them checked.
+//
+// The checks are written once (array_from_python.cpp), so a handler only says what the shapes must be, and a *_bind.cpp
+// compiles in a fraction of the second that pybind11's headers take.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "array_view.h"
+#include "simt/stream.h"
+
+enum class Access {
+  read,
+  write,   // every element is written, what was there is not read
+  update,  // read and written
+  table,   // read, and always in host memory: a small NumPy array that says what to do
+};
+
+struct ArrayArgument {
+  const char* name;
+  Access access;
+  bool optional = false;  // may be None
+};
+
+enum class NumberKind { real, counter };  // double; an int in [0, 2^64)
+struct NumberArgument {
+  const char* name;
+  NumberKind kind;
+};
+
+// The arguments of one call. Every `require` throws ValueError or TypeError naming operator, argument, expected and
+// got.
+class Call {
+ public:
+  virtual ~Call() = default;
+  virtual const ArrayView& array(const char* name) const = 0;
+  virtual bool given(const char* name) const = 0;  // false for an optional array that is None
+  virtual double real(const char* name) const = 0;
+  virtual std::uint64_t counter(const char* name) const = 0;
+  virtual simt::Stream stream() const = 0;
+  // `bytes` of host memory where a kernel can read them, until the call ends.
+  virtual const void* upload(const void* host, std::size_t bytes) const = 0;
+
+  void require_dtype(const char* name, std::initializer_list<DType> allowed) const;
+  void require_float(const char* name) const;
+  void require_same_dtype(std::initializer_list<const char*> names) const;
+  void require_shape(const char* name, const std::vector<std::int64_t>& expected, const char* why) const;
+  void require_same_shape(std::initializer_list<const char*> names) const;
+  void require_rank(const char* name, std::size_t rank) const;
+  [[noreturn]] void refuse(const std::string& words) const;  // ValueError
+
+ protected:
+  virtual const char* operator_name() const = 0;
+};
+
+struct Operator {
+  const char* name;
+  std::vector<ArrayArgument> arrays;
+  std::vector<NumberArgument> numbers;
+  void (*run)(const Call& call);
+};
+
+using Operators = std::vector<Operator>;

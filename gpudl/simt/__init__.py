@@ -1,0 +1,113 @@
+"""CUDA kernels on the CPU: run them with NumPy arrays and find races, bad accesses and wasted memory traffic.
+
+gpudl's own kernels run there under `gpudl.use_backend("simt")`; `python -m gpudl.simt` builds them. A kernel of yours
+goes through it in three steps:
+
+    module = gpudl.simt.compile("reverse.cu")    # g++ only: neither CUDA nor a GPU is needed
+    module.launch_reverse(x, y, x.size)          # an extern "C" function of the file, which launches the kernel
+    for finding in module.findings(): print(finding)
+
+The file includes <simt.h> (csrc/simt), which under nvcc is CUDA itself and under g++ CUDA's words, and differs from
+other CUDA in three places: `simt::launch(simt::LaunchConfig{grid, block, shared_bytes, stream}, kernel, arguments...)`
+in place of <<<>>>, `SHARED_MEMORY(tile, float[32][33])` in place of __shared__, `DYNAMIC_SHARED_MEMORY(name, float)`.
+examples/simt/reverse.cu is one, with a planted race.
+
+What it cannot show: time, occupancy, and what __launch_bounds__ does. Code that relies on a warp running in step
+without __syncwarp is reported as a race.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpudl._errors import CudaError
+from gpudl.simt import _build
+from gpudl.simt._build import VARIANTS, build_own, module_path, unavailable_because
+from gpudl.simt._compile import CompileError
+from gpudl.simt._executor import Access, BufferCost, Executor, Finding, LineCost, Profile
+
+__all__ = [
+    "VARIANTS",
+    "Access",
+    "BufferCost",
+    "CompileError",
+    "Executor",
+    "Finding",
+    "LineCost",
+    "Module",
+    "Profile",
+    "build_own",
+    "compile",
+    "module_path",
+    "unavailable_because",
+]
+
+
+class Module(Executor):
+    """A compiled file of kernels. Its extern "C" functions are attributes; calling one runs what it launches.
+
+    An array argument becomes a pointer and must be C-contiguous; it is what the kernels may touch during the call, for
+    reading only where the array is read-only. np.float32(2) is passed as float, a float as double, np.int32(2) as int,
+    an int as std::int64_t. A launch that fails, or a kernel that is ended by what it did, raises `gpudl.CudaError`.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            function = getattr(self.library, name)
+        except AttributeError:
+            raise AttributeError(f'{self.path.name} has no extern "C" function {name}') from None
+        function.restype = None
+
+        def call(*arguments: Any) -> None:
+            arrays = [(f"argument {i}", a) for i, a in enumerate(arguments) if isinstance(a, np.ndarray)]
+            converted = [_as_c(name, i, argument) for i, argument in enumerate(arguments)]
+            for label, array in arrays:
+                self.register(array, label, "update" if array.flags.writeable else "read")
+            try:
+                function(*converted)
+            finally:
+                for _, array in arrays:
+                    self.forget(array)
+            if error := self.last_error():
+                raise CudaError(name, self.path.name, 0, error)
+
+        return call
+
+
+_C_TYPES = {
+    np.float32: ctypes.c_float, np.float64: ctypes.c_double, float: ctypes.c_double, int: ctypes.c_int64,
+    np.int32: ctypes.c_int32, np.int64: ctypes.c_int64, np.uint32: ctypes.c_uint32, np.uint64: ctypes.c_uint64,
+}  # fmt: skip
+
+
+def _as_c(function: str, position: int, value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        if not value.flags.c_contiguous:
+            raise ValueError(
+                f"{function}: argument {position} must be C-contiguous, got strides {value.strides}"
+            )
+        return ctypes.c_void_p(value.ctypes.data)
+    if type(value) not in _C_TYPES:
+        raise TypeError(
+            f"{function}: argument {position} must be an array or a number, got {type(value).__name__}"
+        )
+    return _C_TYPES[type(value)](value)
+
+
+def compile(source: str | Path, *, variant: str = "check", include: tuple[str | Path, ...] = ()) -> Module:
+    """Compile a .cu file by g++ with the executor, where it has changed, and load it.
+
+    variant : "check" finds faults and counts traffic; "fast" only runs; "asan" adds the compiler's sanitizers, and its
+    process must be started with their libraries in LD_PRELOAD. include : folders to search for headers.
+    Raises CompileError with what the compiler said, or with the reason why there is none.
+    """
+    path = Path(source).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"gpudl.simt.compile: there is no file {path}")
+    return Module(_build.build_file(path, variant, tuple(Path(folder).resolve() for folder in include)))

@@ -1,0 +1,156 @@
+"""How the CPU executor is compiled: its three variants, gpudl's own kernels and a user's."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import shutil
+import sysconfig
+from pathlib import Path
+
+from gpudl.simt import _compile
+from gpudl.simt._compile import Unit
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_EXTENSION = sysconfig.get_config_var("EXT_SUFFIX")
+_COMMON = (
+    "-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-fno-strict-aliasing",
+    "-ffp-contract=off", "-g1",
+)  # fmt: skip
+
+# The check variant sees one call of the checker for each access that the source has: nothing scalarised, nothing
+# vectorised, and every device function inlined, so that the address of the access tells its kernel's line.
+_INLINE_ALL = (
+    "-finline-small-functions", "-finline-functions",
+    *(f"--param={name}=20000" for name in (
+        "max-inline-insns-auto", "max-inline-insns-single", "inline-unit-growth", "large-function-growth",
+        "large-function-insns", "large-stack-frame-growth",
+    )),
+    "--param=early-inlining-insns=2000",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    kernels: tuple[str, ...]  # flags of the .cu files
+    executor: tuple[str, ...]  # flags of csrc/simt
+    link: tuple[str, ...] = ()
+    checked: bool = False
+
+
+_SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer")
+VARIANTS = {
+    "fast": Variant(("-O2",), ("-O2",)),
+    "check": Variant(
+        ("-O1", "-fno-tree-sra", "-fno-ipa-sra", "-fno-tree-vectorize", *_INLINE_ALL, "-fsanitize=thread",
+         "--param=tsan-instrument-func-entry-exit=0"),
+        ("-O2", "-DSIMT_CHECK"),
+        checked=True,
+    ),
+    "asan": Variant(_SANITIZED, _SANITIZED, ("-fsanitize=address,undefined",)),
+}  # fmt: skip
+
+
+def compiler() -> str:
+    return os.environ.get("CXX", "g++")
+
+
+def unavailable_because() -> str | None:
+    """None where the executor can be built here, else the reason."""
+    if platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux":
+        return f"the CPU executor needs Linux on x86-64, this is {platform.system()} on {platform.machine()}"
+    if shutil.which(compiler()) is None:
+        return f"there is no {compiler()} (a C++17 compiler is needed, g++ 11 or later)"
+    if sources() is None:
+        return "this install of gpudl has no kernel sources (csrc)"
+    return None
+
+
+def sources() -> Path | None:
+    """The folder csrc: in an installed package inside it, in a checkout beside it."""
+    return next((path for path in (PACKAGE / "csrc", PACKAGE.parent / "csrc") if path.is_dir()), None)
+
+
+def objects_folder() -> Path:
+    if sources() == PACKAGE.parent / "csrc":
+        return PACKAGE.parent / "build"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gpudl"
+
+
+def module_path(variant: str) -> Path:
+    """Where gpudl's own kernels of a variant are: the fast ones in the package, as gpudl._simt."""
+    if variant == "fast":
+        return PACKAGE / f"_simt{_EXTENSION}"
+    return objects_folder() / "simt" / variant / f"_simt_{variant}{_EXTENSION}"
+
+
+def build_own(variant: str) -> list[Path]:
+    """Compile gpudl's kernels for the CPU; returns what was compiled. CompileError where that fails."""
+    _require(variant)
+    try:
+        import pybind11
+    except ImportError:
+        raise _compile.CompileError("pybind11 is needed to build gpudl._simt: pip install pybind11") from None
+    csrc, library = sources(), module_path(variant)
+    name = library.name.removesuffix(_EXTENSION)
+    folder = objects_folder() / "simt" / variant
+    python = (f"-isystem{pybind11.get_include()}", f"-isystem{sysconfig.get_path('include')}")
+    binding = (*_common(variant), *_binding_flags(variant), f"-DGPUDL_MODULE={name}", *python)
+    units = [
+        *(_unit(path, binding, folder) for path in sorted(csrc.glob("*.cpp"))),
+        *(_kernel_unit(path, variant, folder) for path in sorted(csrc.glob("*.cu"))),
+        *_executor_units(variant),
+    ]
+    return _compile.build(units, _link(variant), library)
+
+
+def build_file(source: Path, variant: str, include: tuple[Path, ...]) -> Path:
+    """Compile one .cu file with the executor into a library beside the objects; returns its path."""
+    _require(variant)
+    folder = objects_folder() / "simt" / variant / "user" / source.stem
+    # Its extern "C" functions are to be seen from Python; the static variables of its templates stay its own.
+    extra = ("-fvisibility=default", "-fno-gnu-unique", *(f"-I{path}" for path in (source.parent, *include)))
+    unit = _kernel_unit(source, variant, folder, extra)
+    library = folder / f"{source.stem}.so"
+    _compile.build([unit, *_executor_units(variant)], _link(variant), library)
+    return library
+
+
+def _require(variant: str) -> None:
+    if variant not in VARIANTS:
+        raise ValueError(f"gpudl.simt: variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    if (reason := unavailable_because()) is not None:
+        raise _compile.CompileError(reason)
+
+
+def _common(variant: str) -> tuple[str, ...]:
+    return (compiler(), *_COMMON, f"-I{sources()}")
+
+
+def _binding_flags(variant: str) -> tuple[str, ...]:
+    return VARIANTS[variant].executor if variant == "asan" else ("-O1",)
+
+
+def _unit(source: Path, command: tuple[str, ...], folder: Path) -> Unit:
+    return Unit(source, command, folder / f"{source.name}.o")
+
+
+def _kernel_unit(source: Path, variant: str, folder: Path, extra: tuple[str, ...] = ()) -> Unit:
+    command = (*_common(variant), f"-I{sources() / 'simt'}", *extra, *VARIANTS[variant].kernels, "-x", "c++")
+    return _unit(source, command, folder)
+
+
+def _executor_units(variant: str) -> list[Unit]:
+    chosen, simt = VARIANTS[variant], sources() / "simt"
+    files = [
+        path for path in sorted(simt.glob("*.cpp")) if path.name != "unchecked.cpp" or not chosen.checked
+    ]
+    if chosen.checked:
+        files += sorted((simt / "checks").glob("*.cpp"))
+    folder = objects_folder() / "simt" / variant / "executor"
+    return [_unit(path, (*_common(variant), *chosen.executor), folder) for path in files]
+
+
+def _link(variant: str) -> tuple[str, ...]:
+    return (compiler(), "-shared", *VARIANTS[variant].link, "-ldl")

@@ -1,0 +1,110 @@
+"""Compile C++ and CUDA sources into one library: only what changed, as many files at once as there are cores.
+
+Standard library only, because setup.py uses it where nothing is installed yet.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class CompileError(RuntimeError):
+    """A compiler refused; the message is what it printed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """One source file and the command that compiles it, but for the names of input and output."""
+
+    source: Path
+    command: tuple[str, ...]
+    object: Path
+
+
+def build(units: list[Unit], link: tuple[str, ...], library: Path) -> list[Path]:
+    """Bring `library` up to date; returns the sources that were compiled.
+
+    A file is compiled anew where its command, its compiler, its text or that of a header it includes has changed.
+    """
+    library.parent.mkdir(parents=True, exist_ok=True)
+    for unit in units:
+        unit.object.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(units[0].object.parent / "lock"):
+        stale = [unit for unit in units if not _is_current(unit.object, _versioned(unit.command))]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(_compile, stale))
+        objects = [unit.object for unit in units]
+        if not _is_current(library, link):
+            _run([*link, *map(str, objects), "-o", str(library)])
+            _stamp(library, link, objects)
+    return [unit.source for unit in stale]
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Two processes that want the same build: the second waits and finds it done."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _compile(unit: Unit) -> None:
+    dependencies = unit.object.with_suffix(".d")
+    command = [
+        *unit.command, "-MMD", "-MF", str(dependencies), "-c", str(unit.source), "-o", str(unit.object)
+    ]  # fmt: skip
+    printed = _run(command)
+    unit.object.with_suffix(".log").write_text(printed)
+    text = dependencies.read_text().replace("\\\n", " ").partition(":")[2]
+    _stamp(unit.object, _versioned(unit.command), [Path(name) for name in text.split()])
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CompileError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+@functools.lru_cache
+def _version(compiler: str) -> str:
+    return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
+
+
+def _versioned(command: tuple[str, ...]) -> tuple[str, ...]:
+    return (*command, _version(command[0]))
+
+
+def _stamp_path(output: Path) -> Path:
+    return output.with_name(output.name + ".stamp")
+
+
+def _stamp(output: Path, command: tuple[str, ...], inputs: list[Path]) -> None:
+    stamp = {"command": list(command), "inputs": {str(path): _digest(path) for path in inputs}}
+    _stamp_path(output).write_text(json.dumps(stamp))
+
+
+def _is_current(output: Path, command: tuple[str, ...]) -> bool:
+    try:
+        stamp = json.loads(_stamp_path(output).read_text())
+        return (
+            output.exists()
+            and stamp["command"] == list(command)
+            and all(_digest(Path(path)) == digest for path, digest in stamp["inputs"].items())
+        )
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,195 @@
+"""The executor inside a compiled library: schedules, findings and costs, with source lines."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ORDERS = ("forward", "reverse", "random")
+_USES = {"read": 0, "write": 1, "update": 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """One of the two accesses of a finding; `line` is "file:line" of the kernel, "" where unknown."""
+
+    operation: str
+    line: str
+    block: tuple[int, int, int]
+    thread: tuple[int, int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something a kernel did that CUDA leaves undefined or would trap.
+
+    kind : "data race", "out-of-bounds global access", "out-of-bounds shared access", "misaligned access", "read of
+        unwritten memory", "divergent barrier", "write to a read-only buffer", "async copy not waited for", "deadlock",
+        and the like. kernel : its name with template arguments. location : what memory. line : where it was noticed.
+    first, second : the earlier access, None where there is only one, and the one that was noticed.
+    count : how often it was seen at these places.
+    """
+
+    kind: str
+    message: str
+    kernel: str
+    line: str
+    location: str
+    first: Access | None
+    second: Access
+    count: int
+
+    def __str__(self) -> str:
+        text = f"{self.kind} in {self.kernel} at {self.line}: {self.message}"
+        text += f" ({self.location})" if self.location else ""
+        text += f"; block {self.second.block}, thread {self.second.thread}"
+        if self.first is not None:
+            text += f"; earlier: {self.first.operation} at {self.first.line}, block {self.first.block}, "
+            text += f"thread {self.first.thread}"
+        return text
+
+
+@dataclasses.dataclass(frozen=True)
+class LineCost:
+    """What one source line asked of memory. Sectors are 32 bytes; passes are turns of the 32 banks of shared memory."""
+
+    kernel: str
+    line: str
+    space: str  # "global" or "shared"
+    operation: str  # "read", "write" or "atomic"
+    bytes: int  # of one lane's access
+    requests: int
+    lanes: int
+    sectors: int
+    needed_sectors: int
+    passes: int
+    needed_passes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BufferCost:
+    """Bytes moved between one buffer and a kernel, in whole sectors; `distinct` counts a sector once a launch."""
+
+    kernel: str
+    name: str
+    bytes: int
+    read: int
+    written: int
+    distinct_read: int
+    distinct_written: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    lines: list[LineCost]
+    buffers: list[BufferCost]
+
+
+class Executor:
+    """The controls of one library: gpudl's own kernels, or a user's."""
+
+    def __init__(self, library: Path):
+        self.path = library
+        self.library = ctypes.CDLL(str(library))
+        for name in ("simt_last_error", "simt_findings", "simt_profile"):
+            getattr(self.library, name).restype = ctypes.c_char_p
+        self._lines = _SourceLines(library)
+
+    def set_schedule(self, order: str = "forward", seed: int = 0, *, eager_copies: bool = False) -> None:
+        """How threads take turns from the next launch on: "forward", "reverse", or "random" from a seed.
+
+        eager_copies : asynchronous copies land when they are issued, and not when they are waited for.
+        """
+        if order not in ORDERS:
+            raise ValueError(f"set_schedule: order must be one of {', '.join(ORDERS)}, got {order!r}")
+        self.library.simt_set_schedule(ORDERS.index(order), ctypes.c_ulonglong(seed), int(eager_copies))
+
+    def set_shared_memory_limit(self, bytes_of_a_block: int = 232448) -> None:
+        """What a block may use: 232448 on sm_90 (the default), 166912 on sm_80."""
+        self.library.simt_set_shared_memory_limit(ctypes.c_size_t(bytes_of_a_block))
+
+    def register(self, array: np.ndarray, name: str, use: str) -> None:
+        """Let kernels touch `array` until `forget`. use : "read", "write" (what it holds is unwritten) or "update"."""
+        data = ctypes.c_void_p(array.ctypes.data)
+        self.library.simt_register_buffer(data, ctypes.c_size_t(array.nbytes), name.encode(), _USES[use])
+
+    def forget(self, array: np.ndarray) -> None:
+        self.library.simt_forget_buffer(ctypes.c_void_p(array.ctypes.data))
+
+    def last_error(self) -> str:
+        """Why the last launch that failed did; "" where none has. Reading clears it."""
+        return self.library.simt_last_error().decode()
+
+    def findings(self) -> list[Finding]:
+        """What was found since `clear`, once per pair of places. Empty where the build has no checks."""
+        return [self._finding(raw) for raw in json.loads(self.library.simt_findings())]
+
+    def profile(self) -> Profile:
+        """The cost of all launches since `clear`. Empty where the build has no checks."""
+        raw = json.loads(self.library.simt_profile())
+        kernels = {
+            row["kernel"]: self._lines.function(row["kernel"]) for part in raw.values() for row in part
+        }
+        lines: dict[tuple, dict[str, Any]] = {}
+        for row in raw["lines"]:
+            row["kernel"] = kernels[row["kernel"]]
+            row["line"] = self._lines.line(row.pop("pc"))
+            key = tuple(row[name] for name in ("kernel", "line", "space", "operation", "bytes"))
+            same = lines.setdefault(key, row)
+            if same is not row:
+                for name in ("requests", "lanes", "sectors", "needed_sectors", "passes", "needed_passes"):
+                    same[name] += row[name]
+        buffers = [BufferCost(**(row | {"kernel": kernels[row["kernel"]]})) for row in raw["buffers"]]
+        return Profile([LineCost(**row) for row in lines.values()], buffers)
+
+    def clear(self) -> None:
+        """Forget findings and profile."""
+        self.library.simt_clear_findings()
+        self.library.simt_clear_profile()
+
+    def _finding(self, raw: dict[str, Any]) -> Finding:
+        first, second = self._access(raw["first"]), self._access(raw["second"])
+        place = f"{Path(raw['file']).name}:{raw['line']}" if raw["file"] else second.line
+        return Finding(
+            raw["kind"], raw["message"], self._lines.function(raw["kernel"]), place, raw["location"],
+            first if raw["first"]["pc"] is not None else None, second, raw["count"],
+        )  # fmt: skip
+
+    def _access(self, raw: dict[str, Any]) -> Access:
+        line = "" if raw["pc"] is None else self._lines.line(raw["pc"])
+        return Access(raw["operation"], line, tuple(raw["block"]), tuple(raw["thread"]))
+
+
+class _SourceLines:
+    """Addresses of a library as source lines, by binutils' addr2line."""
+
+    _HELPERS = ("/csrc/device/", "/csrc/simt/")  # inlined: the line wanted is the one that calls them
+
+    def __init__(self, library: Path):
+        self._library = library
+        self._known: dict[int, list[tuple[str, str]]] = {}
+
+    def function(self, address: int | None) -> str:
+        if address is None:
+            return "?"
+        name = self._frames(address)[-1][0].replace("(anonymous namespace)::", "")
+        return name.removeprefix("void ").partition("(")[0]
+
+    def line(self, address: int) -> str:
+        """file:line of the innermost frame outside the helpers, else of the innermost of all."""
+        places = [place for _, place in self._frames(address - 1)]  # a return address is one past its call
+        chosen = next((p for p in places if not any(part in p for part in self._HELPERS)), places[0])
+        return Path(chosen.partition(" ")[0]).name
+
+    def _frames(self, address: int) -> list[tuple[str, str]]:
+        if address not in self._known:
+            command = ["addr2line", "-e", str(self._library), "-i", "-f", "-C", hex(address)]
+            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+            self._known[address] = list(zip(printed[::2], printed[1::2], strict=True))
+        return self._known[address]

@@ -1,0 +1,84 @@
+"""A wrong call into the compiled kernels raises and names the argument; nothing is written and nothing crashes."""
+
+import array
+
+import ml_dtypes
+import numpy as np
+
+from tests.support.arrays import assert_refuses, bad_calls, with_layout
+from tests.support.kernels import simt_variant
+
+X = np.ones(6, np.float32)
+
+
+def kernels():
+    return simt_variant("fast")[0]
+
+
+def read_only(values):
+    copy = values.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+class Interface:
+    """An array that says of itself what it likes."""
+
+    def __init__(self, **changes):
+        self.__array_interface__ = X.__array_interface__ | changes
+
+
+def refused(call):
+    return lambda: call(kernels())
+
+
+@bad_calls(
+    ("list", refused(lambda k: k.relu_forward([1.0], X)), TypeError, "relu_forward: x must be an array"),
+    ("None", refused(lambda k: k.relu_forward(None, X)), TypeError, "x must be an array"),
+    ("dtype", refused(lambda k: k.relu_forward(X.astype(int), X)), TypeError, "x must be one of float16, bfloat16"),
+    ("complex", refused(lambda k: k.relu_forward(X.astype("c8"), X)), TypeError, "x: dtype <c8 is not supported"),
+    ("byte order", refused(lambda k: k.relu_forward(X.astype(">f4"), X)), TypeError, "dtype >f4"),
+    ("void", refused(lambda k: k.relu_forward(np.zeros(6, "V2"), X)), TypeError, "dtype |V2"),
+    ("dtypes", refused(lambda k: k.relu_forward(X, X.astype("f8"))), TypeError, "y must have the dtype of x, float32, got float64"),
+    ("shapes", refused(lambda k: k.relu_forward(X, X[:3])), ValueError, "y must have shape (6,), that of x, got (3,)"),
+    ("rank", refused(lambda k: k.relu_forward(X.reshape(2, 3), X.reshape(2, 3))), ValueError, "x must have 1 axes, got shape (2, 3)"),
+    ("strides", refused(lambda k: k.relu_forward(X[::2], X[:3])), ValueError, "x must be C-contiguous"),
+    ("backwards", refused(lambda k: k.relu_forward(X[::-1], X)), ValueError, "x must be C-contiguous"),
+    ("unaligned", refused(lambda k: k.relu_forward(with_layout(X, "unaligned"), X)), ValueError, "x must be aligned"),
+    ("read-only", refused(lambda k: k.relu_forward(X, read_only(X))), ValueError, "y must be writeable"),
+    ("too many", refused(lambda k: k.relu_forward(X, X, X)), TypeError, "takes 2 arrays, got 3"),
+    ("missing", refused(lambda k: k.relu_forward(X)), TypeError, "y is missing"),
+    ("twice", refused(lambda k: k.relu_forward(X, X, x=X)), TypeError, "x is given twice"),
+    ("unknown", refused(lambda k: k.relu_forward(X, X, slope=1)), TypeError, "there is no argument slope"),
+    ("no number", refused(lambda k: k.elu_forward(X, X)), TypeError, "alpha is missing"),
+    ("text", refused(lambda k: k.elu_forward(X, X, alpha="1")), TypeError, "alpha must be a float, got '1'"),
+    ("negative", refused(lambda k: k.philox_uint32(X.view("u4"), seed=-1, stream=0, start=0)), TypeError, "seed must be an int in [0, 2^64), got -1"),
+    ("large", refused(lambda k: k.philox_uint32(X.view("u4"), seed=2**64, stream=0, start=0)), TypeError, "seed must be an int in"),
+    ("huge shape", refused(lambda k: k.relu_forward(Interface(shape=(2**40, 2**40)), X)), ValueError, "x the shape is too large"),
+    ("negative shape", refused(lambda k: k.relu_forward(Interface(shape=(-1,)), X)), ValueError, "may not be negative"),
+    ("no memory", refused(lambda k: k.relu_forward(Interface(data=(0, False)), X)), ValueError, "x has no memory"),
+    ("no shape", refused(lambda k: k.relu_forward(Interface(shape=3), X)), TypeError, "x must be an array"),
+    ("few strides", refused(lambda k: k.relu_forward(Interface(strides=(4, 4)), X)), ValueError, "as many strides as axes"),
+    ("beyond", refused(lambda k: k.sgd_step(X, np.array([[0, 7, 1]]), np.zeros((1, 6)), X.copy(), None)), ValueError, "segment 0 must lie in [0, 6), got offset 0 and length 7"),
+    ("overflow", refused(lambda k: k.sgd_step(X, np.array([[1, 2**63 - 1, 1]]), np.zeros((1, 6)), X.copy(), None)), ValueError, "segment 0 must lie in"),
+    ("columns", refused(lambda k: k.sgd_step(X, np.array([[0, 6, 1]]), np.zeros((1, 5)), X.copy(), None)), ValueError, "hyperparameters must have shape (1, 6)"),
+    ("no buffer", refused(lambda k: k.sgd_step(X, np.array([[0, 6, 1]]), np.ones((1, 6)), X.copy(), None)), ValueError, "needs momentum_buffer, got None"),
+)  # fmt: skip
+def test_bad_calls(call, exception, words):
+    before = X.copy()
+    assert_refuses(call, exception, words)
+    assert np.array_equal(X, before)
+
+
+def test_array_protocols():
+    x = array.array("f", [-1.0, 2.0])
+    y = np.empty(2, np.float32)
+    kernels().relu_forward(x, y)
+    assert y.tolist() == [0, 2]
+    kernels().relu_forward(x=memoryview(x), y=y)
+    half = np.array([-1, 2], ml_dtypes.bfloat16)
+    out = np.empty_like(half)
+    kernels().relu_forward(half, y=out)
+    assert out.tolist() == [0, 2]
+    empty = np.empty(0)
+    kernels().relu_forward(empty, empty)

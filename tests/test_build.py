@@ -1,0 +1,122 @@
+"""The compile machinery: only what changed is compiled, errors are shown, architectures are what was asked for."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gpudl.simt import _compile
+from tests.support.arrays import assert_refuses
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Two C++ files that share a header, and a function that builds them and names what was compiled."""
+    if shutil.which("g++") is None:
+        pytest.skip("there is no g++")
+    (tmp_path / "shared.h").write_text("inline int number() { return 1; }\n")
+    (tmp_path / "a.cpp").write_text('#include "shared.h"\nint a() { return number(); }\n')
+    (tmp_path / "b.cpp").write_text("int b() { return 2; }\n")
+
+    def build(*flags):
+        command = ("g++", "-fPIC", *flags)
+        units = [
+            _compile.Unit(tmp_path / f"{name}.cpp", command, tmp_path / "o" / f"{name}.cpp.o")
+            for name in "ab"
+        ]
+        compiled = _compile.build(units, ("g++", "-shared"), tmp_path / "o" / "library.so")
+        assert (tmp_path / "o" / "library.so").exists()
+        return [path.name for path in compiled]
+
+    build.folder = tmp_path
+    return build
+
+
+def test_only_what_changed_is_compiled(project):
+    assert project() == ["a.cpp", "b.cpp"]
+    assert project() == []
+    (project.folder / "b.cpp").touch()
+    assert project() == []  # the text decides, not the time
+    (project.folder / "shared.h").write_text("inline int number() { return 3; }\n")
+    assert project() == ["a.cpp"]
+    assert project("-O1") == ["a.cpp", "b.cpp"]
+    (project.folder / "o" / "b.cpp.o").unlink()
+    assert project("-O1") == ["b.cpp"]
+
+
+def test_a_broken_file_is_named_and_compiled_again(project):
+    (project.folder / "a.cpp").write_text("int a() { return nothing; }\n")
+    for _ in range(2):
+        assert_refuses(project, _compile.CompileError, "a.cpp:1")
+    (project.folder / "a.cpp").write_text("int a() { return 1; }\n")
+    assert project() == ["a.cpp"]
+
+
+def build_cuda():
+    spec = importlib.util.spec_from_file_location("build_cuda", ROOT / "csrc" / "build_cuda.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("", ("80", "90a")),
+        ("all", ("80", "86", "89", "90a", "100", "120")),
+        ("80,90a", ("80", "90a")),
+        ("86", ("86",)),
+    ],
+)
+def test_architectures(monkeypatch, asked, expected):
+    monkeypatch.setenv("GPUDL_CUDA_ARCHITECTURES", asked)
+    monkeypatch.setenv("PATH", "/nowhere")  # no nvidia-smi: no GPU at hand
+    module = build_cuda()
+    assert module.architectures() == expected
+    flags = module.code_flags(expected)
+    assert len(flags) == len(expected) + 1
+    assert flags[-1].endswith(f"code=compute_{expected[0]}")
+
+
+def test_why_there_is_no_cuda_module(monkeypatch):
+    module = build_cuda()
+    monkeypatch.setenv("GPUDL_CUDA", "off")
+    assert module.missing_because() == "it was switched off by GPUDL_CUDA"
+    monkeypatch.delenv("GPUDL_CUDA")
+    monkeypatch.setattr(module, "find_nvcc", lambda: None)
+    assert module.missing_because() == "no nvcc was found (CUDACXX, CUDA_HOME, PATH)"
+
+
+def test_compile_report_reads_what_ptxas_prints():
+    sys.path.insert(0, str(ROOT / "csrc"))
+    try:
+        import compile_report
+    finally:
+        sys.path.remove(str(ROOT / "csrc"))
+    log = (
+        "ptxas info    : Compiling entry function '_Z1kPf' for 'sm_80'\n"
+        "ptxas info    : Function properties for _Z1kPf\n"
+        "    8 bytes stack frame, 4 bytes spill stores, 12 bytes spill loads\n"
+        "ptxas info    : Used 30 registers, used 1 barriers, 128 bytes smem, 360 bytes cmem[0]\n"
+    )
+    assert (
+        compile_report.kernels_of(log * 2)
+        == [compile_report.Kernel("_Z1kPf", "sm_80", stack=8, spilled=16, registers=30, shared=128)] * 2
+    )
+
+
+def test_the_command_line_says_why_it_cannot(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "gpudl.simt", str(tmp_path / "missing.cu")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 1
+    assert "there is no file" in done.stderr

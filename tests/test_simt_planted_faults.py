@@ -1,0 +1,243 @@
+"""The checked executor finds each planted fault and names its place; the right version of the same kernel is clean."""
+
+import ctypes
+import functools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gpudl
+from gpudl import simt
+from tests.support.arrays import assert_refuses
+
+SOURCE = Path(__file__).parent / "kernels" / "planted_faults.cu"
+SCHEDULES = [("forward", 0), ("reverse", 0), ("random", 1), ("random", 2)]
+
+
+@functools.cache
+def compiled(variant="check"):
+    if (reason := simt.unavailable_because()) is not None:
+        pytest.skip(f"simt: {reason}")
+    return simt.compile(SOURCE, variant=variant)
+
+
+@pytest.fixture
+def planted():
+    module = compiled()
+    module.clear()
+    module.set_schedule()
+    yield module
+    module.set_schedule()
+    module.last_error()
+
+
+def floats(n):
+    """Aligned to 64 bytes, as memory of a GPU is."""
+    memory = np.empty(4 * n + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    array = memory[start : start + 4 * n].view(np.float32)
+    array[...] = np.arange(n)
+    return array
+
+
+def inputs(n=64, results=64):
+    x = floats(n)
+    x.flags.writeable = False
+    return x, floats(results)
+
+
+def source_line(words):
+    """The number of the only line of the source that holds `words`."""
+    numbers = [i for i, line in enumerate(SOURCE.read_text().splitlines(), 1) if words in line]
+    assert len(numbers) == 1, f"{words!r} is on lines {numbers}"
+    return f"{SOURCE.name}:{numbers[0]}"
+
+
+def run(module, name, *arguments):
+    """Launch; a fault that ends the kernel raises, and is among the findings as well."""
+    ended_by = ""
+    try:
+        getattr(module, f"launch_{name}")(*arguments)
+    except gpudl.CudaError as error:
+        ended_by = error.text
+    found = module.findings()
+    assert not ended_by or any(finding.kind in ended_by for finding in found)
+    return found
+
+
+# kernel, kind, words of the line where it is noticed, words of the line of the earlier access
+FAULTS = [
+    ("missing_barrier", "data race", "y[threadIdx.x] = tile[kThreads - 1 - threadIdx.x];", None),
+    ("shared_overrun", "out-of-bounds shared access", "tile[Right ? (threadIdx.x + 1) % kThreads", None),
+    ("unwritten_shared", "read of unwritten memory", None, None),
+    ("global_race", "data race", "y[target] = x[blockIdx.x];", "y[target] = x[blockIdx.x];"),
+    ("misaligned_vector", "misaligned access", "reinterpret_cast<const float4*>(x", None),
+    ("divergent_barrier", "divergent barrier", None, None),
+    ("early_return", "divergent barrier", None, None),
+    ("warp_in_step", "data race", "y[threadIdx.x] = tile[threadIdx.x ^ 1];", None),
+    ("absent_lane", "shuffle from an absent lane", "__shfl_down_sync", None),
+    ("async_copy", "async copy not waited for", None, "cp_async<4>"),
+    ("written_input", "write to a read-only buffer", "target[threadIdx.x] = 1;", None),
+    ("deadlock", "deadlock", None, None),
+]
+
+
+@pytest.mark.parametrize(("kernel", "kind", "line", "earlier"), FAULTS, ids=[row[0] for row in FAULTS])
+@pytest.mark.parametrize(("order", "seed"), SCHEDULES, ids=str)
+def test_fault(planted, kernel, kind, line, earlier, order, seed):
+    planted.set_schedule(order, seed)
+    found = [f for f in run(planted, kernel, *inputs(128), 0) if kind in f.kind]
+    assert found, f"{kind} was not found"
+    assert {finding.kernel for finding in found} == {f"{kernel}_kernel<false>"}
+    lines = {finding.line for finding in found}
+    assert all(place.startswith(f"{SOURCE.name}:") for place in lines)
+    # In another order the same race is noticed at the other of its two accesses.
+    if line is not None and (kind != "data race" or order == "forward"):
+        assert source_line(line) in lines
+    if earlier is not None:
+        assert found[0].first.line == source_line(earlier)
+    if kind == "data race":
+        check_both_accesses(found, "'argument 1'" if kernel == "global_race" else "shared memory")
+
+
+def check_both_accesses(found, location):
+    for finding in found:
+        first, second = finding.first, finding.second
+        assert (first.block, first.thread) != (second.block, second.thread)
+        assert "write" in (first.operation, second.operation)
+        assert first.line.startswith(f"{SOURCE.name}:")
+        assert finding.location.startswith(location)
+        assert str(finding).startswith(f"data race in {finding.kernel} at {finding.line}")
+
+
+@pytest.mark.parametrize("kernel", [row[0] for row in FAULTS])
+@pytest.mark.parametrize(("order", "seed"), SCHEDULES, ids=str)
+@pytest.mark.parametrize("eager", [False, True])
+def test_the_right_version_is_clean(planted, kernel, order, seed, eager):
+    planted.set_schedule(order, seed, eager_copies=eager)
+    x, y = inputs(128)
+    assert run(planted, kernel, x, y, 1) == []
+    if kernel == "missing_barrier":
+        assert np.array_equal(y, x[63::-1])
+
+
+def test_global_overrun(planted):
+    x, y = inputs(100, 100)
+    assert run(planted, "global_overrun", x, y, 100, 1) == []
+    assert np.array_equal(x, y)
+    (finding,) = run(planted, "global_overrun", x, y, 100, 0)
+    assert finding.kind == "out-of-bounds global access"
+    assert finding.kernel == "global_overrun_kernel<false>"
+    assert finding.line == source_line("y[i] = x[i];  // overruns")
+    assert (finding.second.block, finding.second.thread) == ((1, 0, 0), (36, 0, 0))
+    assert "at byte 400 of 400" in finding.location
+
+
+@pytest.mark.parametrize("right", [1, 0])
+def test_unwritten_global_memory(planted, right):
+    x, y = inputs(100, 100)
+    planted.register(x, "x", "read")
+    planted.register(y, "result", "write")  # what it holds counts as unwritten
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y)]
+    planted.library.launch_unwritten_global(*pointers, ctypes.c_int64(100), ctypes.c_int64(right))
+    planted.forget(y)
+    planted.forget(x)
+    findings = planted.findings()
+    if right:
+        assert findings == []
+        return
+    (finding,) = findings
+    assert finding.kind == "read of unwritten memory"
+    assert finding.location.startswith("'result' at byte")
+    assert finding.count == 100
+
+
+@pytest.mark.parametrize(("order", "seed"), SCHEDULES, ids=str)
+def test_hand_over_between_blocks(planted, order, seed):
+    planted.set_schedule(order, seed)
+    x, y = inputs(64, 5)
+    assert run(planted, "last_block", x, y, np.zeros(1, np.int32), 1) == []
+    assert y[0] == 6
+    findings = run(planted, "last_block", x, y, np.zeros(1, np.int32), 0)
+    assert {finding.kind for finding in findings} == {"data race"}
+    assert "of another block" in findings[0].message
+
+
+def test_a_fault_leaves_the_executor_usable(planted):
+    x, y = inputs(128)
+    for _ in range(3):
+        assert_refuses(
+            lambda: planted.launch_shared_overrun(x, y, 0), gpudl.CudaError, "out-of-bounds shared access"
+        )
+        planted.launch_missing_barrier(x, y, 1)
+        assert np.array_equal(y, x[63::-1])
+
+
+def test_costs(planted):
+    x, y = inputs(1024, 1024)
+    planted.launch_column_read(x, y)
+    reads = [line for line in planted.profile().lines if line.operation == "read"]
+    assert [(line.requests, line.lanes, line.sectors, line.needed_sectors) for line in reads] == [
+        (1, 32, 32, 4)
+    ]
+    bytes_read = {cost.name: (cost.read, cost.written) for cost in planted.profile().buffers}
+    assert bytes_read == {"argument 0": (1024, 0), "argument 1": (0, 128)}
+
+
+@pytest.mark.parametrize(("padded", "factor"), [(0, 32), (1, 1)])
+def test_bank_conflicts(planted, padded, factor):
+    planted.launch_bank_conflict(*inputs(1024, 1024), padded)
+    shared = {line.operation: line for line in planted.profile().lines if line.space == "shared"}
+    assert shared["write"].passes == factor * shared["write"].needed_passes
+    assert shared["read"].passes == shared["read"].needed_passes == 32
+
+
+def test_shared_memory_limit(planted):
+    planted.set_shared_memory_limit(128)
+    try:
+        assert_refuses(
+            lambda: planted.launch_missing_barrier(*inputs(), 1),
+            gpudl.CudaError,
+            "'tile' a block uses 256 bytes",
+        )
+    finally:
+        planted.set_shared_memory_limit()
+
+
+def test_example_finds_its_race(capsys):
+    compiled()  # or the reason why not
+    example = Path(__file__).parents[1] / "examples" / "simt" / "reverse.py"
+    exec(
+        compile(example.read_text(), str(example), "exec"), {"__file__": str(example), "__name__": "example"}
+    )
+    printed = capsys.readouterr().out
+    assert "data race in reverse_kernel at reverse.cu:" in printed
+    assert re.search(r"global read: \d+ sectors, 128 needed", printed)
+
+
+def test_bad_calls():
+    module = compiled()
+    x, y = inputs()
+    assert_refuses(
+        lambda: module.launch_missing_barrier(x[::2], y, 1), ValueError, "argument 0 must be C-contiguous"
+    )
+    assert_refuses(
+        lambda: module.launch_missing_barrier(x, "y", 1), TypeError, "argument 1 must be an array or a number"
+    )
+    assert_refuses(lambda: module.launch_nothing(x), AttributeError, 'no extern "C" function launch_nothing')
+    assert_refuses(
+        lambda: module.set_schedule("sideways"), ValueError, "order must be one of forward, reverse, random"
+    )
+    assert_refuses(lambda: simt.compile("no_such_file.cu"), FileNotFoundError, "there is no file")
+    assert_refuses(
+        lambda: simt.compile(SOURCE, variant="slow"), ValueError, "variant must be one of fast, check, asan"
+    )
+
+
+def test_a_compiler_error_is_shown(tmp_path):
+    compiled()
+    bad = tmp_path / "bad.cu"
+    bad.write_text("#include <simt.h>\nint wrong = nothing;\n")
+    assert_refuses(lambda: simt.compile(bad), simt.CompileError, "bad.cu:2")

@@ -1,0 +1,27 @@
+"""Operators whose kernels give NumPy's very bits, random masks above all; the others agree within their tolerances."""
+
+import numpy as np
+import pytest
+
+from gpudl import _numpy
+from tests.support.kernels import require_simt, simt_variant
+from tests.support.tolerances import DTYPES
+from tests.test_simt_checks import CALLS
+
+EVERY_DTYPE = (
+    "add_forward", "dropout", "dropout2d", "philox_uint32", "philox_uint32_rows", "philox_uniform", "relu6_backward",
+    "relu6_forward", "relu_backward", "relu_forward", "sgd_step",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("operator", EVERY_DTYPE)
+def test_same_bits_as_numpy(operator, dtype):
+    require_simt()
+    kernels, _ = simt_variant("fast")
+    for arrays, numbers in CALLS[operator](dtype):
+        twins = [array.copy() for array in arrays]
+        getattr(kernels, operator)(*arrays, **numbers)
+        getattr(_numpy, operator)(*twins, **numbers)
+        for array, twin in zip(arrays, twins, strict=True):
+            assert np.array_equal(array.view(np.uint8), twin.view(np.uint8))
