@@ -1,11 +1,16 @@
 """Fixtures that every test file shares."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 from gpudl._backend import MissingKernelError
 from tests.support.arrays import EXECUTORS, Executor
 from tests.support.kernels import WITHOUT_KERNEL, require_simt
+
+# A shell starts what runs in its background with SIGINT ignored; tests and the processes that they start need it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: the machines that run tests are shared. Derandomised: a failure must be the change's.
 settings.register_profile("gpudl", deadline=None, derandomize=True, max_examples=25)
