@@ -121,7 +121,7 @@ def backward_weight(
         tile = pieces[i]
         columns = _unfolded(x, tile, Q, (R, S), stride, padding, dilation)
         gradient = np.ascontiguousarray(dy[tile.n0 : tile.n1, tile.p0 : tile.p1])
-        add_product(gradient.reshape(-1, K).T, columns.T, slot, first)
+        add_product(columns, gradient.reshape(-1, K), slot, first)
 
-    total = sum_partials(len(pieces), (K, R * S * C), dweight.dtype, add)
-    dweight[...] = total.reshape(dweight.shape)
+    total = sum_partials(len(pieces), (R * S * C, K), dweight.dtype, add)
+    dweight[...] = total.T.reshape(dweight.shape)

@@ -23,7 +23,7 @@ from gpudl._numpy._precision import computed_in_float32
 
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
 _PLANAR_CHANNELS = 12  # from here on, runs of channels stored last are long enough
-_WINOGRAD_CHANNELS = 32  # of either side; with 16, all forms are within a tenth of one another
+_WINOGRAD_CHANNELS = 32  # of either side; with 16, rows and im2col are within a fifth of one another
 _BOTH_AXES_CHANNELS = (
     192  # of either side; with 128 transforming both axes is as fast as rows, with 256 it wins
 )
