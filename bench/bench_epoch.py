@@ -52,7 +52,7 @@ def _epoch(model: nn.Module, dataset: data.ArrayDataset) -> Callable[[], np.ndar
 
 
 def _torch_epoch(model: torch.nn.Module, dataset: data.ArrayDataset) -> Callable[[], torch.Tensor]:
-    images, labels = (torch.from_numpy(array) for array in dataset.arrays)
+    images, labels = (torch.from_numpy(np.array(array)) for array in dataset.arrays)
     images = images.to(memory_format=torch.channels_last)
     criterion = torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), 1e-3, momentum=0.9)
