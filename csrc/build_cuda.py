@@ -105,4 +105,4 @@ def build(library: Path, folder: Path) -> list[Path]:
         for path in sorted(CSRC.glob(pattern))
     ]
     link = (nvcc, "-shared", "-cudart", "static", "-Xcompiler", "-fPIC")
-    return compile_.build(units, link, library)
+    return compile_.build(units, link, library, lock=folder / "lock")

@@ -8,7 +8,8 @@ No other file imports an executor.
 from __future__ import annotations
 
 import contextlib
-import importlib
+import functools
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -27,13 +28,11 @@ _PURPOSE = {
     "simt": "the CUDA kernels compiled for the CPU",
     "cuda": "the CUDA kernels",
 }
-_loaded: dict[str, ModuleType] = {}
-
-
 _HINT = {
     "simt": "`python -m gpudl.simt` builds it where g++ and pybind11 are",
     "cuda": "`pip install .` builds it where nvcc is; NumPy arrays work without it",
 }
+_loaded: dict[str, ModuleType] = {}
 
 
 class BackendError(RuntimeError):
@@ -59,7 +58,7 @@ def _load(backend: str) -> ModuleType:
                 f"({_PURPOSE[backend]}): {_why_missing(backend) or error}. {_HINT[backend]}."
             ) from error
         if backend != "cpu":
-            refuse_missing_kernels(module, backend)
+            _refuse_missing_kernels(module, backend)
         _loaded[backend] = module
     return module
 
@@ -70,7 +69,7 @@ def _why_missing(backend: str) -> str | None:
     return note.read_text().strip() if backend == "cuda" and note.exists() else None
 
 
-def refuse_missing_kernels(module: ModuleType, backend: str) -> None:
+def _refuse_missing_kernels(module: ModuleType, backend: str) -> None:
     """Make an operator that NumPy has and `module` lacks a MissingKernelError that names it."""
     operators = importlib.import_module(_MODULES["cpu"]).__all__
 
@@ -83,9 +82,9 @@ def refuse_missing_kernels(module: ModuleType, backend: str) -> None:
 
 
 @contextlib.contextmanager
-def simt_module(module: ModuleType) -> Iterator[None]:
-    """Run NumPy arrays on another build of the kernels, such as the checked one, inside the block."""
-    refuse_missing_kernels(module, "simt")
+def simt_from(library: Path) -> Iterator[None]:
+    """Inside the block NumPy arrays run on another build of the kernels, such as the checked one."""
+    module = _module_at(library)
     before = _loaded.get("simt")
     _loaded["simt"] = module
     try:
@@ -96,6 +95,17 @@ def simt_module(module: ModuleType) -> Iterator[None]:
             del _loaded["simt"]
         else:
             _loaded["simt"] = before
+
+
+@functools.cache
+def _module_at(library: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(library.name.partition(".")[0], library)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    _refuse_missing_kernels(module, "simt")
+    return module
 
 
 def unavailable_because(backend: str) -> str | None:

@@ -5,14 +5,16 @@ import array
 import ml_dtypes
 import numpy as np
 
+from gpudl import _backend
 from tests.support.arrays import assert_refuses, bad_calls, with_layout
-from tests.support.kernels import simt_variant
+from tests.support.kernels import require_simt
 
 X = np.ones(6, np.float32)
 
 
 def kernels():
-    return simt_variant("fast")[0]
+    require_simt()
+    return _backend._load("simt")
 
 
 def read_only(values):

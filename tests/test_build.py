@@ -29,7 +29,9 @@ def project(tmp_path):
             _compile.Unit(tmp_path / f"{name}.cpp", command, tmp_path / "o" / f"{name}.cpp.o")
             for name in "ab"
         ]
-        compiled = _compile.build(units, ("g++", "-shared"), tmp_path / "o" / "library.so")
+        compiled = _compile.build(
+            units, ("g++", "-shared"), tmp_path / "o" / "library.so", lock=tmp_path / "lock"
+        )
         assert (tmp_path / "o" / "library.so").exists()
         return [path.name for path in compiled]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gpudl import _numpy
-from tests.support.kernels import require_simt, simt_variant
+from gpudl import _backend, _numpy
+from tests.support.kernels import require_simt
 from tests.support.tolerances import DTYPES
 from tests.test_simt_checks import CALLS
 
@@ -18,7 +18,7 @@ EVERY_DTYPE = (
 @pytest.mark.parametrize("operator", EVERY_DTYPE)
 def test_same_bits_as_numpy(operator, dtype):
     require_simt()
-    kernels, _ = simt_variant("fast")
+    kernels = _backend._load("simt")
     for arrays, numbers in CALLS[operator](dtype):
         twins = [array.copy() for array in arrays]
         getattr(kernels, operator)(*arrays, **numbers)

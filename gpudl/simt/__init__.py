@@ -12,18 +12,25 @@ other CUDA in three places: `simt::launch(simt::LaunchConfig{grid, block, shared
 in place of <<<>>>, `SHARED_MEMORY(tile, float[32][33])` in place of __shared__, `DYNAMIC_SHARED_MEMORY(name, float)`.
 examples/simt/reverse.cu is one, with a planted race.
 
+gpudl's own operators go through the checked build inside `with gpudl.simt.checked() as executor:`, and
+`executor.findings()` and `executor.profile()` tell of them.
+
 What it cannot show: time, occupancy, and what __launch_bounds__ does. Code that relies on a warp running in step
 without __syncwarp is reported as a race.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gpudl import _backend
 from gpudl._errors import CudaError
 from gpudl.simt import _build
 from gpudl.simt._build import VARIANTS, build_own, module_path, unavailable_because
@@ -41,6 +48,7 @@ __all__ = [
     "Module",
     "Profile",
     "build_own",
+    "checked",
     "compile",
     "module_path",
     "unavailable_because",
@@ -111,3 +119,27 @@ def compile(source: str | Path, *, variant: str = "check", include: tuple[str | 
     if not path.is_file():
         raise FileNotFoundError(f"gpudl.simt.compile: there is no file {path}")
     return Module(_build.build_file(path, variant, tuple(Path(folder).resolve() for folder in include)))
+
+
+@contextlib.contextmanager
+def checked(order: str = "forward", seed: int = 0, *, eager_copies: bool = False) -> Iterator[Executor]:
+    """Run gpudl's operators on NumPy arrays through the checked kernels, built where they have changed.
+
+    order, seed, eager_copies : the schedule, see `Executor.set_schedule`. Yields the executor, its findings and profile
+    empty. Raises CompileError where it cannot be built.
+    """
+    executor = _own_checked()
+    executor.clear()
+    executor.set_schedule(order, seed, eager_copies=eager_copies)
+    try:
+        with _backend.simt_from(executor.path):
+            yield executor
+    finally:
+        executor.set_schedule()
+
+
+@functools.cache
+def _own_checked() -> Executor:
+    """Once a process: a library that is loaded cannot be loaded again."""
+    build_own("check")
+    return Executor(module_path("check"))

@@ -102,7 +102,7 @@ def build_own(variant: str) -> list[Path]:
         *(_kernel_unit(path, variant, folder) for path in sorted(csrc.glob("*.cu"))),
         *_executor_units(variant),
     ]
-    return _compile.build(units, _link(variant), library)
+    return _compile.build(units, _link(variant), library, lock=_lock(variant))
 
 
 def build_file(source: Path, variant: str, include: tuple[Path, ...]) -> Path:
@@ -113,7 +113,7 @@ def build_file(source: Path, variant: str, include: tuple[Path, ...]) -> Path:
     extra = ("-fvisibility=default", "-fno-gnu-unique", *(f"-I{path}" for path in (source.parent, *include)))
     unit = _kernel_unit(source, variant, folder, extra)
     library = folder / f"{source.stem}.so"
-    _compile.build([unit, *_executor_units(variant)], _link(variant), library)
+    _compile.build([unit, *_executor_units(variant)], _link(variant), library, lock=_lock(variant))
     return library
 
 
@@ -122,6 +122,10 @@ def _require(variant: str) -> None:
         raise ValueError(f"gpudl.simt: variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
     if (reason := unavailable_because()) is not None:
         raise _compile.CompileError(reason)
+
+
+def _lock(variant: str) -> Path:
+    return objects_folder() / "simt" / variant / "lock"
 
 
 def _common(variant: str) -> tuple[str, ...]:

@@ -31,15 +31,17 @@ class Unit:
     object: Path
 
 
-def build(units: list[Unit], link: tuple[str, ...], library: Path) -> list[Path]:
+def build(units: list[Unit], link: tuple[str, ...], library: Path, *, lock: Path) -> list[Path]:
     """Bring `library` up to date; returns the sources that were compiled.
 
+    lock : a file that all builds which share objects name, so that two processes do not write one.
     A file is compiled anew where its command, its compiler, its text or that of a header it includes has changed.
     """
     library.parent.mkdir(parents=True, exist_ok=True)
     for unit in units:
         unit.object.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(units[0].object.parent / "lock"):
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(lock):
         stale = [unit for unit in units if not _is_current(unit.object, _versioned(unit.command))]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_compile, stale))

@@ -1,12 +1,11 @@
 """The kernels on the CPU: built when the first test asks for them; and which operators have none yet."""
 
-import contextlib
 import functools
 import importlib.util
 
 import pytest
 
-from gpudl import _backend, simt
+from gpudl import simt
 
 # Operators of NumPy without a CUDA kernel. Whoever writes one takes its name out; tests that meet one of these on simt
 # or cuda are skipped with its name.
@@ -105,27 +104,7 @@ def _built(variant):
     return None
 
 
-@functools.cache
-def simt_variant(variant):
-    """gpudl's kernels of a variant: the module with the operators, and its executor."""
-    require_simt(variant)
-    path = simt.module_path(variant)
-    if variant == "fast":
-        return _backend._load("simt"), simt.Executor(path)
-    spec = importlib.util.spec_from_file_location(path.name.partition(".")[0], path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module, simt.Executor(path)
-
-
-@contextlib.contextmanager
 def checked(order="forward", seed=0, *, eager_copies=False):
-    """Run NumPy arrays through the checked kernels under one schedule; yields the executor, with findings cleared."""
-    module, executor = simt_variant("check")
-    executor.clear()
-    executor.set_schedule(order, seed, eager_copies=eager_copies)
-    try:
-        with _backend.simt_module(module):
-            yield executor
-    finally:
-        executor.set_schedule()
+    """`gpudl.simt.checked`, or a skip where it cannot be built here."""
+    require_simt("check")
+    return simt.checked(order, seed, eager_copies=eager_copies)
