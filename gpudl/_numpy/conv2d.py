@@ -24,9 +24,7 @@ from gpudl._numpy._precision import computed_in_float32
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
 _PLANAR_CHANNELS = 12  # from here on, runs of channels stored last are long enough
 _WINOGRAD_CHANNELS = 32  # of either side; with 16, rows and im2col are within a fifth of one another
-_BOTH_AXES_CHANNELS = (
-    192  # of either side; with 128 transforming both axes is as fast as rows, with 256 it wins
-)
+_BOTH_AXES_CHANNELS = 192  # of either side; with 128 both axes and rows alone tie, with 256 both axes win
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
 # Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
 # (8, 192, 14, 14) it does not.
