@@ -171,14 +171,16 @@ class _Region:
 
 
 class _OwnCore:
-    """Keeps the calling thread on the core it is on; gives that core's place in `_cores()`, -1 where unknown.
+    """Keeps the calling thread on the core it is on: `stay` gives its place in `_cores()`, -1 where that is unknown.
 
     Without it the kernel moves a thread that waits for the interpreter lock to the core of the helper that gives
     it the lock, and the two take turns there for milliseconds.
     """
 
-    def __enter__(self) -> int:
-        self._before = None
+    def __init__(self) -> None:
+        self._before: list[int] | None = None
+
+    def stay(self) -> int:
         if _current_core is None:
             return -1
         cores = _cores()
@@ -189,7 +191,7 @@ class _OwnCore:
         os.sched_setaffinity(0, (core,))
         return cores.index(core)
 
-    def __exit__(self, *exception: object) -> None:
+    def leave(self) -> None:
         if self._before is not None:
             os.sched_setaffinity(0, self._before)
 
@@ -276,13 +278,14 @@ def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
             for i in range(count):
                 block(i)
             return
+        core = _OwnCore()
         try:
             region = _Region(block, count)
             _crew.hire(_num_threads)
-            with _OwnCore() as own:
-                _crew.call(region.help, min(_num_threads, count) - 1, own)
-                region.finish()
+            _crew.call(region.help, min(_num_threads, count) - 1, core.stay())
+            region.finish()
         finally:
+            core.leave()
             _region.release()
 
 

@@ -445,6 +445,30 @@ def test_averages_of_weights(dtype, warmup):
         assert np.array_equal(ema.state_dict()["averages"][name], other.state_dict()["averages"][name])
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("order", [1, -1], ids=["model's order", "reversed"])
+def test_averages_of_weights_in_an_optimizer_s_store(order, dtype):
+    """One made before, one after the optimizer took the parameters; a frozen layer is in no store."""
+    model = nn.Sequential(
+        nn.Conv2d(2, 3, 3, dtype=dtype), nn.Linear(7, 5, dtype=dtype), nn.Linear(5, 1, dtype=dtype)
+    )
+    first = optim.EMA(model, decay=0.8)
+    optim.SGD([p for module in list(model)[:2][::order] for p in module.parameters()], lr=0.1)
+    second = optim.EMA(model, decay=0.8)
+    expected = {name: p.data.astype(np.float64) for name, p in model.named_parameters()}
+    for step in range(3):
+        for i, (name, parameter) in enumerate(model.named_parameters()):
+            parameter.data = random_array(parameter.shape, dtype, seed=10 * step + i)
+            expected[name] = 0.8 * expected[name] + 0.2 * parameter.data.astype(np.float64)
+        first.update()
+        second.update()
+    for name, parameter in model.named_parameters():
+        average = first.state_dict()[name]
+        assert average.shape == parameter.shape
+        assert np.array_equal(average, second.state_dict()[name])
+        assert_close(average, expected[name])
+
+
 P = Parameter(np.ones(2))
 
 

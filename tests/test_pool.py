@@ -154,6 +154,15 @@ def test_adaptive_pools(executor, size, dtype):
     assert_close(executor.numpy(dx), slope, tolerance=FINITE_DIFFERENCE if dtype == np.float64 else None)
 
 
+@pytest.mark.parametrize("size", [2, 3], ids=["equal bins", "overlapping bins"])
+def test_adaptive_max_pool_takes_the_last_nan(executor, size):
+    x = ties((1, 1, 4, 4))
+    x[0, 0, 0, 0] = x[0, 0, 1, 0] = np.nan
+    y, indices = ops.adaptive_max_pool2d_forward(executor.array(x), size)
+    assert np.isnan(executor.numpy(y)[0, 0, 0, 0])
+    assert executor.numpy(indices)[0, 0, 0, 0] == 4
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", [*SIZES, (2, 32, 1, 1)], ids=str)
 def test_global_avg_pool(executor, shape, dtype):

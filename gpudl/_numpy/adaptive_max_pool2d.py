@@ -1,6 +1,8 @@
-"""Adaptive max pooling on channels-last memory, bin by bin."""
+"""Adaptive max pooling on channels-last memory, as windows where the bins are equal, else bin by bin."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -8,43 +10,58 @@ from gpudl import _parallel
 from gpudl._numpy import _windows
 from gpudl._numpy._precision import computed_in_float32
 from gpudl._numpy.adaptive_avg_pool2d import bins
+from gpudl._numpy.max_pool2d import max_pool2d_forward, max_pool2d_indices
 
 
 @computed_in_float32("y")
 def adaptive_max_pool2d_forward(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> None:
     """x : (N, H, W, C). y, indices : (N, P, Q, C)."""
+    height, width = x.shape[1:3]
+    size = (height // y.shape[1], width // y.shape[2])
+    if (size[0] * y.shape[1], size[1] * y.shape[2]) == (height, width) and math.prod(size) <= 1 << 16:
+        _equal_bins(x, y, indices, size)
+        return
     pieces = _windows.samples(x.shape)
-    width = x.shape[2]
 
     def block(i: int) -> None:
-        for p, q, rows, columns, size in bins(x.shape, y.shape):
+        for p, q, rows, columns, count in bins(x.shape, y.shape):
             part = x[pieces[i], rows, columns]
-            flat = part.reshape(len(part), size, part.shape[3])
+            flat = part.reshape(len(part), count, part.shape[3])
             place = flat.argmax(axis=1)
-            y[pieces[i], p, q] = np.take_along_axis(flat, place[:, None], axis=1)[:, 0]
+            largest = np.take_along_axis(flat, place[:, None], axis=1)[:, 0]
+            missing = np.isnan(largest)
+            if missing.any():  # the last one, as in PyTorch
+                np.copyto(place, count - 1 - np.isnan(flat[:, ::-1]).argmax(axis=1), where=missing)
+            y[pieces[i], p, q] = largest
             r, s = np.divmod(place, columns.stop - columns.start)
             indices[pieces[i], p, q] = (r + rows.start) * width + s + columns.start
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
+
+
+def _equal_bins(x: np.ndarray, y: np.ndarray, indices: np.ndarray, size: _windows.Pair) -> None:
+    """Bins of one size are windows that lie side by side."""
+    offsets = np.empty(y.shape, np.uint8 if math.prod(size) <= 256 else np.uint16)
+    numbers = {"kernel_size": size, "stride": size, "padding": (0, 0), "dilation": (1, 1)}
+    max_pool2d_forward(x, y, offsets, **numbers)
+    max_pool2d_indices(offsets, indices, height=x.shape[1], width=x.shape[2], **numbers)
 
 
 @computed_in_float32("dx")
 def adaptive_max_pool2d_backward(dy: np.ndarray, indices: np.ndarray, dx: np.ndarray) -> None:
     """dy, indices : (N, P, Q, C). dx : (N, H, W, C)."""
-    plane = dx.shape[1] * dx.shape[2]
+    plane, channels = dx.shape[1] * dx.shape[2], dx.shape[3]
     if indices.size and not 0 <= indices.min() <= indices.max() < plane:
         wrong = indices[(indices < 0) | (indices >= plane)][0]
         raise ValueError(f"adaptive_max_pool2d_backward: indices must be in [0, {plane}), got {wrong}")
     pieces = _windows.samples(dx.shape)
-    flat = dx.reshape(len(dx), plane, dx.shape[3])
-    channels = np.arange(dx.shape[3])
 
     def block(i: int) -> None:
-        target = flat[pieces[i]]
+        target = dx[pieces[i]]
         target[...] = 0
-        rows = np.arange(len(target))[:, None]
-        for p in range(dy.shape[1]):
-            for q in range(dy.shape[2]):
-                target[rows, indices[pieces[i], p, q], channels] += dy[pieces[i], p, q]
+        place = indices[pieces[i]] * channels
+        place += np.arange(channels)
+        place += (np.arange(len(target)) * (plane * channels))[:, None, None, None]
+        np.add.at(target.reshape(-1), place.reshape(-1), dy[pieces[i]].reshape(-1))
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)

@@ -13,9 +13,8 @@ def leaky_relu_forward(x: np.ndarray, y: np.ndarray, *, negative_slope: float) -
     """See `ops.leaky_relu_forward`."""
 
     def piece(x: np.ndarray, y: np.ndarray) -> None:
-        scaled = buffer("scaled", x)
         if negative_slope:
-            np.multiply(x, negative_slope, out=scaled)
+            scaled = np.multiply(x, negative_slope, out=buffer("scaled", x))
             (np.maximum if negative_slope <= 1 else np.minimum)(x, scaled, out=y)
         else:  # a product with 0 would make NaN of inf
             np.multiply(x, _slopes(x, negative_slope), out=y)

@@ -24,7 +24,7 @@ class Slot:
         self.parameter = parameter
         self.offset = offset
         self.size = parameter.size
-        self.order = _memory_order(parameter.data)
+        self.order = memory_order(parameter.data)
         self.data = self.view(store.data)
         self.grad = self.view(store.grad)
 
@@ -49,12 +49,7 @@ class FlatStore:
 
     def __init__(self, parameters: Sequence[Parameter]):
         first = parameters[0].data
-        step = ALIGNMENT // first.dtype.itemsize
-        offsets, total = [], 0
-        for parameter in parameters:
-            offsets.append(total)
-            total += -(-parameter.size // step) * step
-        self.total = total
+        offsets, self.total = slot_offsets(parameters)
         self._like = first
         self.data = self.zeros()
         self.grad = self.zeros()
@@ -91,7 +86,17 @@ def make_stores(parameters: Sequence[Parameter]) -> list[FlatStore]:
     return [FlatStore(members) for members in kinds.values()]
 
 
-def _memory_order(array: Array) -> list[int]:
+def slot_offsets(parameters: Sequence[Parameter]) -> tuple[list[int], int]:
+    """Where the slots of parameters of one dtype start, in elements, and where the last one ends."""
+    offsets, total = [], 0
+    for parameter in parameters:
+        step = ALIGNMENT // parameter.dtype.itemsize
+        offsets.append(total)
+        total += -(-parameter.size // step) * step
+    return offsets, total
+
+
+def memory_order(array: Array) -> list[int]:
     """Axes from the slowest to the fastest in memory; C order for arrays with gaps or without elements."""
     order = sorted(range(array.ndim), key=lambda axis: (-array.strides[axis], axis))
     if array.size and array.transpose(order).flags.c_contiguous:
@@ -110,7 +115,7 @@ def grad_spans(parameters: Sequence[Parameter]) -> list[Array]:
         if isinstance(slot, Slot) and gradient is slot.grad:
             spans.append(slot.span(slot.store.grad))
             continue
-        order = _memory_order(gradient)
+        order = memory_order(gradient)
         if not gradient.transpose(order).flags.c_contiguous:
             parameter.grad = gradient = _arrays.contiguous(gradient)
             order = list(range(gradient.ndim))

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpudl import ops
 from gpudl._backend import Array
 from gpudl.nn.module import Module
+from gpudl.nn.parameter import Parameter
 from gpudl.ops import _arrays
+from gpudl.optim._flat_store import Slot, memory_order, slot_offsets
+
+
+class _Average(NamedTuple):
+    """One average: `view` has the parameter's shape and memory order, its memory starts at `offset` of `flat`."""
+
+    view: Array
+    flat: Array
+    offset: int
+    order: list[int]
 
 
 class EMA:
@@ -19,7 +30,9 @@ class EMA:
 
     model : its parameters are averaged, in float32 where they are half precision.
     decay : d, in [0, 1]. warmup : d = min(decay, (1 + n) / (10 + n)) at update n, so that the start is forgotten.
-    Polyak and Juditsky, 1992.
+
+    Averages lie in memory as an optimizer's flat store has the parameters, so that one that was made from the model's
+    parameters in their order is averaged in one pass. Polyak and Juditsky, 1992.
     """
 
     def __init__(self, model: Module, decay: float = 0.999, warmup: bool = False):
@@ -30,16 +43,31 @@ class EMA:
         self.warmup = bool(warmup)
         self.updates = 0
         self._parameters = dict(model.named_parameters())
-        self._averages = {name: _wide_copy(p.data) for name, p in self._parameters.items()}
+        self._averages = _averages(self._parameters)
 
     def update(self) -> None:
         """Move the averages; call it after the optimizer's step."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.warmup else self.decay
-        for name, parameter in self._parameters.items():
-            average = self._averages[name]
-            values = _arrays.same_storage_as(average, parameter.data)
-            ops.flat_average(_arrays.flat(values), _arrays.flat(average), decay=decay)
+        for values, average in self._spans():
+            ops.flat_average(values, average, decay=decay)
         self.updates += 1
+
+    def _spans(self) -> Iterator[tuple[Array, Array]]:
+        """Flat parameters and their flat averages, joined where both follow each other at the same distance."""
+        source = target = None
+        start = shift = stop = 0
+        for name, parameter in self._parameters.items():
+            average, slot = self._averages[name], parameter._slot
+            stored = isinstance(slot, Slot) and slot.order == average.order
+            flat = slot.store.data if stored else _flat(parameter.data, average.order)
+            offset = slot.offset if stored else 0
+            if flat is not source or average.flat is not target or offset - average.offset != shift:
+                if source is not None:
+                    yield source[start + shift : stop + shift], target[start:stop]
+                source, target, start, shift = flat, average.flat, average.offset, offset - average.offset
+            stop = average.offset + parameter.size
+        if source is not None:
+            yield source[start + shift : stop + shift], target[start:stop]
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
@@ -47,7 +75,7 @@ class EMA:
         own = {name: parameter.data.copy() for name, parameter in self._parameters.items()}
         try:
             for name, parameter in self._parameters.items():
-                parameter.data[...] = self._averages[name]
+                parameter.data[...] = self._averages[name].view
             yield
         finally:
             for name, parameter in self._parameters.items():
@@ -55,7 +83,8 @@ class EMA:
 
     def state_dict(self) -> dict[str, Any]:
         """{"updates": count, "averages": {name: array}}. Arrays are not copied."""
-        return {"updates": self.updates, "averages": dict(self._averages)}
+        views = {name: average.view for name, average in self._averages.items()}
+        return {"updates": self.updates, "averages": views}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the EMA that gave `state` was; ValueError that lists what does not fit, nothing changed."""
@@ -67,18 +96,35 @@ class EMA:
         problems = [f"missing {name}" for name in sorted(set(self._averages) - set(averages))]
         problems += [f"unexpected {name}" for name in sorted(set(averages) - set(self._averages))]
         problems += [
-            f"misshapen {name}: expected {average.shape}, got {np.shape(averages[name])}"
+            f"misshapen {name}: expected {average.view.shape}, got {np.shape(averages[name])}"
             for name, average in self._averages.items()
-            if name in averages and np.shape(averages[name]) != average.shape
+            if name in averages and np.shape(averages[name]) != average.view.shape
         ]
         if problems:
             raise ValueError("EMA.load_state_dict: " + "; ".join(problems))
         updates = _arrays.integer("EMA.load_state_dict", "updates", state["updates"], minimum=0)
         for name, average in self._averages.items():
-            average[...] = averages[name]
+            average.view[...] = averages[name]
         self.updates = updates
 
 
-def _wide_copy(data: Array) -> Array:
-    dense = _arrays.dense(data)
-    return dense.astype(np.float64 if data.dtype == np.float64 else np.float32, order="K", copy=True)
+def _averages(parameters: dict[str, Parameter]) -> dict[str, _Average]:
+    """Copies of the parameters, float32 for half precision, those of one dtype in one flat array with gaps of zeros."""
+    made = {}
+    for dtype in {parameter.dtype: None for parameter in parameters.values()}:
+        members = {name: parameter for name, parameter in parameters.items() if parameter.dtype == dtype}
+        offsets, total = slot_offsets(list(members.values()))
+        like = next(iter(members.values())).data
+        flat = _arrays.empty((total,), np.dtype(np.float64 if dtype == np.float64 else np.float32), like=like)
+        flat[...] = 0
+        for (name, parameter), offset in zip(members.items(), offsets, strict=True):
+            order = memory_order(parameter.data)
+            memory = flat[offset : offset + parameter.size].reshape([parameter.shape[axis] for axis in order])
+            view = memory.transpose(np.argsort(order).tolist())
+            view[...] = parameter.data
+            made[name] = _Average(view, flat, offset, order)
+    return made
+
+
+def _flat(data: Array, order: list[int]) -> Array:
+    return _arrays.contiguous(data.transpose(order)).reshape(-1)
