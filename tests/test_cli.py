@@ -235,7 +235,10 @@ def test_every_kind_of_data(tmp_path, capsys, sources, name):
     assert part in text
     assert ("augment=crop-flip" in text) == (name in ("cifar", "images"))
     assert main(["evaluate", str(tmp_path)]) == 0
+    capsys.readouterr()
     assert main(["evaluate", str(tmp_path), str(sources / name)]) == 0
+    tested = "30 images of the test part of" if name == "mnist" else "60 images of"
+    assert f"of {tested} {Path(name).stem.replace('cifar', 'cifar10')}\n" in capsys.readouterr().out
 
 
 def test_images_of_a_given_size(tmp_path, sources):
@@ -582,9 +585,11 @@ def test_predict(finished, tmp_path, capsys):
     assert main(["predict", str(finished[0]), str(big), str(paths[0])]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{big}: ")
-    assert re.fullmatch(
-        rf"{re.escape(str(paths[0]))}: (\d)  \(\1 [\d.]+%, \d [\d.]+%, \d [\d.]+%\)", lines[1]
+    shown = re.fullmatch(
+        rf"{re.escape(str(paths[0]))}: (\d)  \(\1 ([\d.]+)%, \d ([\d.]+)%, \d ([\d.]+)%\)", lines[1]
     )
+    assert shown[1] == entries[0]["class"]
+    assert float(shown[2]) >= float(shown[3]) >= float(shown[4])
 
 
 def test_predict_refuses_a_model_of_floating_images(tmp_path, capsys, sources):
@@ -690,12 +695,13 @@ def test_labels_with_holes_and_one_image_too_many(tmp_path, capsys):
 
 
 def test_a_model_that_cannot_take_the_images_or_the_batches(tmp_path, capsys):
-    np.savez(tmp_path / "x.npz", x=np.zeros((60, 2, 2), np.uint8), y=[0, 1] * 30)
-    for options, words in (
-        (["--batch-size", 1], "small-cnn cannot train on batches of shape (1, 1, 2, 2): batch_norm"),
-        (["--model", "vgg11"], "vgg11 cannot train on batches of shape (2, 1, 2, 2): max_pool2d"),
+    for side, batch_size, words in (
+        (2, 1, "small-cnn cannot train on batches of shape (1, 1, 2, 2): batch_norm"),
+        (1, 16, "small-cnn cannot train on batches of shape (2, 1, 1, 1): max_pool2d"),
     ):
-        assert words in refused(capsys, "train", tmp_path / "x.npz", "--output", tmp_path / "run", *options)
+        np.savez(tmp_path / "x.npz", x=np.zeros((60, side, side), np.uint8), y=[0, 1] * 30)
+        options = ["--output", tmp_path / "run", "--batch-size", batch_size]
+        assert words in refused(capsys, "train", tmp_path / "x.npz", *options)
     assert not (tmp_path / "run").exists()
 
 
