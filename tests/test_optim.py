@@ -463,9 +463,9 @@ def test_averages_of_weights_in_an_optimizer_s_store(order, dtype):
         first.update()
         second.update()
     for name, parameter in model.named_parameters():
-        average = first.state_dict()[name]
+        average = first.state_dict()["averages"][name]
         assert average.shape == parameter.shape
-        assert np.array_equal(average, second.state_dict()[name])
+        assert np.array_equal(average, second.state_dict()["averages"][name])
         assert_close(average, expected[name])
 
 
