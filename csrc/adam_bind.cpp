@@ -39,7 +39,7 @@ void bind_adam(Operators& operators) {
                         {"param", Access::update},
                         {"exp_avg", Access::update},
                         {"exp_avg_sq", Access::update},
-                        {"max_exp_avg_sq", Access::update, true}},
+                        {"max_exp_avg_sq", Access::update, kOptional}},
                        {},
                        adam_step});
 }

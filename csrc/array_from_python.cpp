@@ -4,9 +4,15 @@
 // before its pointer is used, so a wrong call raises and never crashes.
 #include "array_from_python.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <map>
+#include <memory>
+#include <new>
+#include <numeric>
+
+#include <pybind11/stl.h>
 
 #include "errors.h"
 
@@ -108,24 +114,42 @@ std::int64_t size_of(const std::vector<std::int64_t>& shape, std::int64_t item) 
   return size;
 }
 
-void check_contiguous(const Described& described, std::int64_t size, std::int64_t item) {
-  if (described.strides.empty() || size == 0) return;
+std::vector<std::int64_t> strides_of(const Described& described, std::int64_t item) {
+  if (!described.strides.empty()) return described.strides;
+  std::vector<std::int64_t> strides(described.shape.size());
+  for (std::size_t axis = strides.size(); axis-- > 0; item *= described.shape[axis]) strides[axis] = item;
+  return strides;
+}
+
+// In memory the last axis comes last, or axis 1 does.
+void check_contiguous(const Described& described, std::int64_t size, std::int64_t item, bool channels_last) {
+  if (size == 0) return;
+  std::vector<std::size_t> order(described.shape.size());
+  std::iota(order.begin(), order.end(), std::size_t(0));
+  if (channels_last) {
+    if (order.size() < 2) throw std::invalid_argument("must have two axes or more");
+    std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  } else if (described.strides.empty()) {
+    return;
+  }
+  const std::vector<std::int64_t> strides = strides_of(described, item);
   std::int64_t expected = item;
-  for (std::size_t axis = described.shape.size(); axis-- > 0;) {
-    if (described.shape[axis] != 1 && described.strides[axis] != expected) {
-      throw std::invalid_argument("must be C-contiguous");
+  for (std::size_t i = order.size(); i-- > 0;) {
+    const std::size_t axis = order[i];
+    if (described.shape[axis] != 1 && strides[axis] != expected) {
+      throw std::invalid_argument(channels_last ? "must be channels-last in memory" : "must be C-contiguous");
     }
     expected *= described.shape[axis];
   }
 }
 
-ArrayView checked_view(const Described& described, bool writes) {
+ArrayView checked_view(const Described& described, bool writes, bool channels_last) {
   ArrayView view;
   view.dtype = dtype_from(described.type);
   view.shape = described.shape;
   const std::int64_t item = dtype_bytes(view.dtype);
   view.size = size_of(view.shape, item);
-  check_contiguous(described, view.size, item);
+  check_contiguous(described, view.size, item, channels_last);
   if (view.size && !described.data) throw std::invalid_argument("has no memory");
   if (view.size && described.data % static_cast<std::uintptr_t>(item))
     throw std::invalid_argument("must be aligned to its elements");
@@ -164,6 +188,12 @@ class DeviceGuard {
 
 #else
 
+constexpr std::align_val_t kScratchAlignment{256};
+
+struct FreeScratch {
+  void operator()(void* memory) const { ::operator delete(memory, kScratchAlignment); }
+};
+
 // Memory that kernels may touch until this dies, also where a later argument is refused.
 class Registrations {
  public:
@@ -197,20 +227,32 @@ class PythonCall final : public Call {
     enter_device();
   }
 
-  const ArrayView& array(const char* name) const override { return arrays_[index_of(name)]; }
-  bool given(const char* name) const override { return given_[index_of(name)]; }
+  const ArrayView& array(const char* name) const override { return arrays(name).front(); }
+  const std::vector<ArrayView>& arrays(const char* name) const override { return arrays_.at(name); }
+  bool given(const char* name) const override { return given_.at(name); }
   double real(const char* name) const override { return reals_.at(name); }
   std::uint64_t counter(const char* name) const override { return counters_.at(name); }
+  const std::vector<std::int64_t>& integers(const char* name) const override { return integers_.at(name); }
+  const std::string& word(const char* name) const override { return words_.at(name); }
   simt::Stream stream() const override { return stream_; }
+
+  void* scratch(std::size_t bytes) const override {
+#if defined(GPUDL_CUDA)
+    // From CuPy's pool, which gives it out again only to work that is ordered after this call's.
+    kept_.push_back(py::module_::import("cupy").attr("empty")(bytes, "uint8"));
+    return reinterpret_cast<void*>(py::cast<std::uintptr_t>(kept_.back().attr("data").attr("ptr")));
+#else
+    scratch_.emplace_back(::operator new(bytes, kScratchAlignment));
+    registrations_.add(scratch_.back().get(), bytes, "scratch", simt::BufferUse::write);
+    return scratch_.back().get();
+#endif
+  }
 
   const void* upload(const void* host, std::size_t bytes) const override {
 #if defined(GPUDL_CUDA)
-    // From CuPy's pool, which gives it out again only to work that is ordered after this call's.
-    const py::object memory = py::module_::import("cupy").attr("empty")(bytes, "uint8");
-    auto* device = reinterpret_cast<void*>(py::cast<std::uintptr_t>(memory.attr("data").attr("ptr")));
+    void* device = scratch(bytes);
     // Pageable memory is staged before the call returns, so the caller's may go.
     CHECK_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_));
-    kept_.push_back(memory);
     return device;
 #else
     tables_.emplace_back(static_cast<const char*>(host), static_cast<const char*>(host) + bytes);
@@ -245,15 +287,21 @@ class PythonCall final : public Call {
     } else {
       throw TypeError(std::string(op_.name) + ": " + argument.name + " is missing");
     }
-    given_.push_back(!object.is_none());
-    if (object.is_none() && argument.optional) {
-      arrays_.emplace_back();
+    const bool given = !object.is_none() || !(argument.traits & kOptional);
+    given_[argument.name] = given;
+    std::vector<ArrayView>& views = arrays_[argument.name];
+    if (!given) {
+      views.emplace_back();
       return;
     }
     try {
-      const bool writes = argument.access == Access::write || argument.access == Access::update;
-      arrays_.push_back(checked_view(describe(object, argument.access == Access::table), writes));
-      note_memory(argument, arrays_.back());
+      if (!(argument.traits & kList)) {
+        views.push_back(checked_argument(argument, object));
+        return;
+      }
+      for (const py::handle& item : py::cast<py::list>(object)) {
+        views.push_back(checked_argument(argument, py::reinterpret_borrow<py::object>(item)));
+      }
     } catch (const TypeError& error) {
       throw TypeError(std::string(op_.name) + ": " + argument.name + ": " + error.what());
     } catch (const std::invalid_argument& error) {
@@ -267,6 +315,13 @@ class PythonCall final : public Call {
     }
   }
 
+  ArrayView checked_argument(const ArrayArgument& argument, const py::object& object) {
+    const bool writes = argument.access == Access::write || argument.access == Access::update;
+    const ArrayView view = checked_view(describe(object, argument.access == Access::table), writes, argument.traits & kChannelsLast);
+    note_memory(argument, view);
+    return view;
+  }
+
   std::string not_an_array(const ArrayArgument& argument, const py::object& object) const {
     return std::string(op_.name) + ": " + argument.name + " must be an array of this device, got " +
            Py_TYPE(object.ptr())->tp_name;
@@ -275,17 +330,48 @@ class PythonCall final : public Call {
   void take_number(const NumberArgument& number, const py::kwargs& named) {
     if (!named.contains(number.name)) throw TypeError(std::string(op_.name) + ": " + number.name + " is missing");
     const py::object value = named[number.name];
+    given_[number.name] = !value.is_none() || !number.optional;
+    if (!given_[number.name]) return;
     try {
-      if (number.kind == NumberKind::real) {
-        reals_[number.name] = py::cast<double>(value);
-      } else {
-        counters_[number.name] = py::cast<std::uint64_t>(value);
+      switch (number.kind) {
+        case NumberKind::real:
+          reals_[number.name] = py::cast<double>(value);
+          return;
+        case NumberKind::counter:
+          counters_[number.name] = py::cast<std::uint64_t>(value);
+          return;
+        case NumberKind::integer:
+          integers_[number.name] = integers_from(number, value);
+          return;
+        case NumberKind::word:
+          words_[number.name] = py::cast<std::string>(value);
+          return;
       }
     } catch (const py::cast_error&) {
-      throw TypeError(std::string(op_.name) + ": " + number.name + " must be " +
-                      (number.kind == NumberKind::real ? "a float" : "an int in [0, 2^64)") + ", got " +
+      throw TypeError(std::string(op_.name) + ": " + number.name + " must be " + in_words(number) + ", got " +
                       py::cast<std::string>(py::repr(value)));
     }
+  }
+
+  static std::vector<std::int64_t> integers_from(const NumberArgument& number, const py::object& value) {
+    if (number.count == 1) return {py::cast<std::int64_t>(value)};
+    const auto values = py::cast<std::vector<std::int64_t> >(value);
+    if (values.size() != number.count) throw py::cast_error();
+    return values;
+  }
+
+  static std::string in_words(const NumberArgument& number) {
+    switch (number.kind) {
+      case NumberKind::real:
+        return "a float";
+      case NumberKind::counter:
+        return "an int in [0, 2^64)";
+      case NumberKind::integer:
+        return number.count == 1 ? "an int" : std::to_string(number.count) + " ints";
+      case NumberKind::word:
+        return "a str";
+    }
+    return "";
   }
 
   void note_memory(const ArrayArgument& argument, const ArrayView& view) {
@@ -311,18 +397,13 @@ class PythonCall final : public Call {
 #endif
   }
 
-  std::size_t index_of(const char* name) const {
-    for (std::size_t i = 0; i < op_.arrays.size(); i++) {
-      if (!std::strcmp(op_.arrays[i].name, name)) return i;
-    }
-    throw std::logic_error(std::string(op_.name) + " has no array " + name);
-  }
-
   const Operator& op_;
-  std::vector<ArrayView> arrays_;
-  std::vector<bool> given_;
+  std::map<std::string, std::vector<ArrayView> > arrays_;
+  std::map<std::string, bool> given_;
   std::map<std::string, double> reals_;
   std::map<std::string, std::uint64_t> counters_;
+  std::map<std::string, std::vector<std::int64_t> > integers_;
+  std::map<std::string, std::string> words_;
   simt::Stream stream_ = nullptr;
 #if defined(GPUDL_CUDA)
   int device_ = -1;
@@ -330,6 +411,7 @@ class PythonCall final : public Call {
   mutable std::vector<py::object> kept_;
 #else
   mutable std::vector<std::vector<char> > tables_;
+  mutable std::vector<std::unique_ptr<void, FreeScratch> > scratch_;
   mutable Registrations registrations_;
 #endif
 };

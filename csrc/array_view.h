@@ -9,7 +9,8 @@ enum class DType { float16, bfloat16, float32, float64, uint8, int32, int64, uin
 const char* dtype_name(DType dtype);
 std::int64_t dtype_bytes(DType dtype);
 
-// C-contiguous, aligned to its elements, on the device of the call. An argument that may be None has data null then.
+// C-contiguous (or channels-last where its argument says so: the shape is still (N, C, ...)), aligned to its elements, on
+// the device of the call. An argument that may be None has data null then.
 struct ArrayView {
   void* data = nullptr;
   DType dtype = DType::float32;

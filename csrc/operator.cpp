@@ -95,3 +95,27 @@ void Call::require_rank(const char* name, std::size_t rank) const {
   refuse(std::string(name) + " must have " + std::to_string(rank) + " axes, got shape " +
          shape_in_words(array(name).shape));
 }
+
+std::vector<std::int64_t> Call::integers(const char* name, std::int64_t low, std::int64_t high) const {
+  const std::vector<std::int64_t>& values = integers(name);
+  for (std::int64_t value : values) {
+    if (value >= low && value <= high) continue;
+    refuse(std::string(name) + " must be in [" + std::to_string(low) + ", " + std::to_string(high) + "], got " +
+           std::to_string(value));
+  }
+  return values;
+}
+
+std::int64_t Call::integer(const char* name, std::int64_t low, std::int64_t high) const {
+  return integers(name, low, high)[0];
+}
+
+int Call::choice(const char* name, std::initializer_list<const char*> allowed) const {
+  std::string words;
+  int place = 0;
+  for (const char* candidate : allowed) {
+    if (word(name) == candidate) return place;
+    words += (place++ ? ", " : "") + std::string(candidate);
+  }
+  refuse(std::string(name) + " must be one of " + words + ", got " + word(name));
+}

@@ -20,16 +20,29 @@ enum class Access {
   table,   // read, and always in host memory: a small NumPy array that says what to do
 };
 
+enum Traits : unsigned {
+  kOptional = 1,      // may be None
+  kList = 2,          // a list of arrays
+  kChannelsLast = 4,  // (N, C, ...) whose memory is (N, ..., C), C-contiguous
+};
+
 struct ArrayArgument {
   const char* name;
   Access access;
-  bool optional = false;  // may be None
+  unsigned traits = 0;  // of Traits
 };
 
-enum class NumberKind { real, counter };  // double; an int in [0, 2^64)
+enum class NumberKind {
+  real,     // double; `count` must be 1
+  counter,  // an int in [0, 2^64)
+  integer,  // an int in [-2^63, 2^63), or a tuple of `count` of them
+  word,     // a str
+};
 struct NumberArgument {
   const char* name;
   NumberKind kind;
+  std::size_t count = 1;
+  bool optional = false;  // may be None
 };
 
 // The arguments of one call. Every `require` throws ValueError or TypeError naming operator, argument, expected and
@@ -38,10 +51,16 @@ class Call {
  public:
   virtual ~Call() = default;
   virtual const ArrayView& array(const char* name) const = 0;
-  virtual bool given(const char* name) const = 0;  // false for an optional array that is None
+  virtual const std::vector<ArrayView>& arrays(const char* name) const = 0;  // of a list
+  virtual bool given(const char* name) const = 0;  // false for an optional array or number that is None
   virtual double real(const char* name) const = 0;
   virtual std::uint64_t counter(const char* name) const = 0;
+  virtual const std::vector<std::int64_t>& integers(const char* name) const = 0;  // `count` of them
+  virtual const std::string& word(const char* name) const = 0;
   virtual simt::Stream stream() const = 0;
+  // Device memory for intermediate results, aligned to 256 bytes, until the work of this call on the stream is done. What
+  // it holds is undefined.
+  virtual void* scratch(std::size_t bytes) const = 0;
   // `bytes` of host memory where a kernel can read them, until the call ends.
   virtual const void* upload(const void* host, std::size_t bytes) const = 0;
 
@@ -51,6 +70,11 @@ class Call {
   void require_shape(const char* name, const std::vector<std::int64_t>& expected, const char* why) const;
   void require_same_shape(std::initializer_list<const char*> names) const;
   void require_rank(const char* name, std::size_t rank) const;
+  // The number, which must be given, at least `low` and at most `high`; of a tuple, each.
+  std::int64_t integer(const char* name, std::int64_t low, std::int64_t high) const;
+  std::vector<std::int64_t> integers(const char* name, std::int64_t low, std::int64_t high) const;
+  // The place of the word among `allowed`.
+  int choice(const char* name, std::initializer_list<const char*> allowed) const;
   [[noreturn]] void refuse(const std::string& words) const;  // ValueError
 
  protected:

@@ -27,8 +27,8 @@ void bind_rmsprop(Operators& operators) {
                         {"hyperparameters", Access::table},
                         {"param", Access::update},
                         {"square_avg", Access::update},
-                        {"grad_avg", Access::update, true},
-                        {"momentum_buffer", Access::update, true}},
+                        {"grad_avg", Access::update, kOptional},
+                        {"momentum_buffer", Access::update, kOptional}},
                        {},
                        rmsprop_step});
 }

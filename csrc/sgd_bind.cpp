@@ -29,7 +29,7 @@ void bind_sgd(Operators& operators) {
                         {"segments", Access::table},
                         {"hyperparameters", Access::table},
                         {"param", Access::update},
-                        {"momentum_buffer", Access::update, true}},
+                        {"momentum_buffer", Access::update, kOptional}},
                        {},
                        sgd_step});
 }

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gpudl import _backend, _numpy
+from tests.support.kernel_calls import CALLS
 from tests.support.kernels import require_simt
 from tests.support.tolerances import DTYPES
-from tests.test_simt_checks import CALLS
 
 EVERY_DTYPE = (
     "add_forward", "dropout", "dropout2d", "philox_uint32", "philox_uint32_rows", "philox_uniform", "relu6_backward",

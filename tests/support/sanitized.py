@@ -8,8 +8,8 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
+from tests.support.kernel_calls import CALLS
 from tests.support.tolerances import DTYPES
-from tests.test_simt_checks import CALLS
 
 KINDS = ["f2", "f4", "f8", ml_dtypes.bfloat16, "u1", "i4", "i8", "u4", "u8", "c8", ">f4", "?"]
 
@@ -40,41 +40,72 @@ def random_array(rng, size):
     return array
 
 
-def random_argument(rng, name, size):
-    if rng.random() < 0.03:
-        return rng.choice([None, 1, "x", [1.0], b"bytes", np.float32(3)])
-    if name == "segments":
-        rows = rng.randrange(4)
-        low, high = rng.choice([(0, max(1, size // 4)), (-3, 2**62)])
-        return np.array([[rng.randint(low, high) for _ in range(3)] for _ in range(rows)], np.int64).reshape(
-            rows, 3
+def other_argument(rng, argument):
+    """Something in the place of a right argument: no array, an array of another form, or of this one but changed."""
+    if rng.random() < 0.1:
+        return rng.choice([None, 1, "x", [1.0], b"bytes", np.float32(3), [np.zeros(3), None]])
+    if isinstance(argument, list) and rng.random() < 0.7:
+        changed = [*argument, random_array(rng, 5)]
+        rng.shuffle(changed)
+        return changed[: rng.randint(0, len(changed))]
+    if argument is None or isinstance(argument, list) or rng.random() < 0.5:
+        return random_array(rng, rng.choice([0, 1, 5, 33, 400]))
+    change = rng.randrange(5)
+    if change == 0:
+        return argument.astype(rng.choice(KINDS))
+    if change == 1:
+        return argument[: rng.randint(0, len(argument))] if argument.ndim else argument.reshape(1)
+    if change == 2:
+        return argument.reshape(-1) if rng.random() < 0.5 else argument[None]
+    if change == 3:  # an unlikely place for an integer or a number in a table
+        wild = (
+            [0, 1, -1, 2**31, -(2**63), 2**63 - 1]
+            if argument.dtype.kind in "iu"
+            else [0, -1, np.nan, np.inf, 1e300]
         )
-    if name == "hyperparameters":
-        return np.full((rng.randrange(4), rng.choice([6, 8])), rng.choice([0.0, 0.5, np.nan, np.inf]))
-    return random_array(rng, size)
+        copy = argument.copy()
+        if copy.size and copy.dtype.kind in "iuf":
+            value = rng.choice(wild)
+            if copy.dtype.kind in "iu":
+                value = int(np.clip(value, *(np.iinfo(copy.dtype).min, np.iinfo(copy.dtype).max)))
+            copy.reshape(-1)[rng.randrange(copy.size)] = value
+        return copy
+    return argument.T if argument.ndim > 1 else argument[::-1]
 
 
-def random_number(rng):
-    return rng.choice([0, 1, 0.3, -1, 2**64 - 1, 2**64, 1e300, float("nan"), "1", None])
+def other_number(rng, number):
+    wild = [0, 1, 2, 0.3, -1, 2**31, 2**62, 2**64 - 1, 2**64, 1e300, float("nan"), "1", None]
+    if isinstance(number, tuple) and rng.random() < 0.9:
+        return tuple(rng.choice(wild[:9]) if rng.random() < 0.5 else item for item in number)
+    return rng.choice(wild)
+
+
+def copied(argument):
+    if isinstance(argument, list):
+        return [copied(item) for item in argument]
+    return None if argument is None else argument.copy()
 
 
 def fuzz(module, calls):
+    """Right calls of which one argument or two are something else: each runs or raises, and none crashes."""
     rng = random.Random(0)
     passed = refused = 0
+    right = [
+        (operator, arrays, numbers)
+        for operator, maker in CALLS.items()
+        for dtype in DTYPES
+        for arrays, numbers in maker(dtype)
+    ]
     for _ in range(calls):
-        operator = getattr(module, rng.choice(module.__all__))
-        size = rng.choice([0, 1, 5, 33, 400])
-        kind = rng.choice(KINDS[:4])
-        arguments, numbers = [], {}
-        for name, parameter in operator.__signature__.parameters.items():
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                numbers[name] = random_number(rng)
-                continue
-            argument = random_argument(rng, name, size)
-            fits = isinstance(argument, np.ndarray) and argument.ndim == 1 and rng.random() < 0.7
-            arguments.append(argument.astype(kind) if fits and argument.size < 1000 else argument)
+        operator, arrays, numbers = rng.choice(right)
+        arguments, named = [copied(array) for array in arrays], dict(numbers)
+        for place in rng.sample([*range(len(arguments)), *sorted(named)], rng.choice([1, 1, 2])):
+            if isinstance(place, str):
+                named[place] = other_number(rng, named[place])
+            else:
+                arguments[place] = other_argument(rng, arguments[place])
         try:
-            operator(*arguments, **numbers)
+            getattr(module, operator)(*arguments, **named)
             passed += 1
         except (TypeError, ValueError):
             refused += 1

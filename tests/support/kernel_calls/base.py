@@ -1,0 +1,54 @@
+"""Arrays for the calls of this folder, and how a file of it says what may move."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from tests.support.arrays import random_array
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a memory-bound kernel may move: each buffer once, at most 1.05 times its bytes, in `requests` requests a sector.
+
+    calls : as in CALLS; the largest of them is measured.
+    requests : dtype -> requests a sector; more than 1 needs its reason beside it.
+    """
+
+    calls: Callable
+    requests: Callable = lambda dtype: 1
+
+
+def aligned(array, offset=0):
+    """A copy at a multiple of 64 bytes, or `offset` elements after one: vectors of 16 bytes fit, or do not."""
+    memory = np.zeros(array.nbytes + 64 + offset * array.itemsize, np.uint8)
+    start = -memory.ctypes.data % 64 + offset * array.itemsize
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def flat(n, dtype, seed=0, offset=0):
+    return aligned(random_array((n,), dtype, seed=seed), offset)
+
+
+# Lengths: none, one, less than a vector, tails, more than one block of the grid; one set off the 16-byte grid.
+LENGTHS = [(0, 0), (1, 0), (3, 0), (33, 0), (4099, 0), (1030, 1)]
+
+
+def elementwise_calls(inputs, **numbers):
+    def calls(dtype):
+        for n, offset in LENGTHS:
+            arrays = [flat(n, dtype, seed, offset) for seed in range(inputs)]
+            yield [*arrays, flat(n, dtype, 9, offset)], numbers
+
+    return calls
+
+
+def both(*makers):
+    def calls(dtype):
+        for maker in makers:
+            yield from maker(dtype)
+
+    return calls
