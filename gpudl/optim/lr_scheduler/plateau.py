@@ -1,0 +1,101 @@
+"""The schedule that looks at a metric."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gpudl.ops import _arrays
+from gpudl.optim.lr_scheduler.base import per_group
+from gpudl.optim.optimizer import Optimizer
+
+
+class ReduceLROnPlateau:
+    """lr *= factor when a metric has not improved for more than `patience` steps.
+
+    mode : "min" or "max". factor : below 1. threshold, threshold_mode : an improvement is below best * (1 - threshold)
+    ("rel") or best - threshold ("abs"), above for "max". cooldown : steps after a cut in which none count.
+    min_lr : a number, or one for each group. eps : a smaller change of lr is left out.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: Any = 0,
+        eps: float = 1e-8,
+    ):
+        op = "ReduceLROnPlateau"
+        _arrays.one_of(op, "mode", mode, ("min", "max"))
+        _arrays.one_of(op, "threshold_mode", threshold_mode, ("rel", "abs"))
+        if _arrays.real(op, "factor", factor, minimum=0) >= 1:
+            raise ValueError(f"{op}: factor must be below 1, got {factor}")
+        self.optimizer = optimizer
+        self.mode, self.threshold_mode, self.factor = mode, threshold_mode, factor
+        self.patience = _arrays.integer(op, "patience", patience, minimum=0)
+        self.threshold = _arrays.real(op, "threshold", threshold, minimum=0)
+        self.cooldown = _arrays.integer(op, "cooldown", cooldown, minimum=0)
+        self.min_lrs = per_group(op, "min_lr", min_lr, len(optimizer.param_groups))
+        self.eps = _arrays.real(op, "eps", eps, minimum=0)
+        self.best = self._no_best
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+
+    def step(self, metrics: float) -> None:
+        """Count one value of the metric."""
+        value = float(metrics)
+        self.last_epoch += 1
+        if self.is_better(value):
+            self.best, self.num_bad_epochs = value, 0
+        else:
+            self.num_bad_epochs += 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
+        if self.num_bad_epochs > self.patience:
+            self._reduce()
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+
+    @property
+    def _no_best(self) -> float:
+        return math.inf if self.mode == "min" else -math.inf
+
+    def is_better(self, value: float) -> bool:
+        """Whether `value` is an improvement over the best; NaN never is."""
+        sign = 1 if self.mode == "min" else -1
+        if math.isinf(self.best):
+            return sign * value < sign * self.best
+        if self.threshold_mode == "rel":
+            return sign * value < sign * (self.best * (1 - sign * self.threshold))
+        return sign * value < sign * self.best - self.threshold
+
+    def _reduce(self) -> None:
+        for group, lowest in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
+            lr = max(group["lr"] * self.factor, lowest)
+            if group["lr"] - lr > self.eps:
+                group["lr"] = lr
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    _COUNTERS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain numbers; best is None before the first metric. Learning rates are the optimizer's."""
+        state = {name: getattr(self, name) for name in self._COUNTERS}
+        return state | {"best": None if self.best == self._no_best else self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where the schedule that gave `state` was."""
+        missing = sorted(set(self._COUNTERS) - set(state))
+        if missing:
+            raise ValueError(f"ReduceLROnPlateau.load_state_dict: state lacks {', '.join(missing)}")
+        for name in self._COUNTERS[1:]:
+            setattr(self, name, _arrays.integer("ReduceLROnPlateau", name, state[name], minimum=0))
+        best = state["best"]
+        self.best = self._no_best if best is None else float(best)
