@@ -123,10 +123,8 @@ class ProcessCrew:
                 self.close()  # answers that nobody awaits would be taken for those of the next epoch
 
     def _ask(self, number: int, message: Any) -> None:
-        try:
-            self._pipes[number].send(message)
-        except OSError:
-            raise self._death(number) from None
+        if not _sent(self._pipes[number], message):
+            raise self._death(number)
 
     def _receive(self, number: int, timeout: float) -> Any:
         pipe, process = self._pipes[number], self._processes[number]
@@ -204,6 +202,19 @@ def _serve(pipe: Any, number: int, fetch: Callable[..., Any], init: Callable[[in
             _send(pipe, (failure, None) if failure else _attempt(fetch, *request))
     except OSError:
         return
+
+
+def _sent(pipe: Any, message: Any) -> bool:
+    """False where nobody listens any more.
+
+    The error must not live on as the context of another: its traceback holds the pickled message, and Python 3.13
+    complains aloud when the collector finds that.
+    """
+    try:
+        pipe.send(message)
+    except OSError:
+        return False
+    return True
 
 
 def _take_requests(pipe: Any, requests: queue.SimpleQueue[Any]) -> None:
