@@ -1,5 +1,6 @@
 """The compile machinery: only what changed is compiled, errors are shown, architectures are what was asked for."""
 
+import ctypes
 import importlib.util
 import shutil
 import subprocess
@@ -23,11 +24,11 @@ def project(tmp_path):
     (tmp_path / "a.cpp").write_text('#include "shared.h"\nint a() { return number(); }\n')
     (tmp_path / "b.cpp").write_text("int b() { return 2; }\n")
 
-    def build(*flags):
+    def build(*flags, names="ab"):
         command = ("g++", "-fPIC", *flags)
         units = [
             _compile.Unit(tmp_path / f"{name}.cpp", command, tmp_path / "o" / f"{name}.cpp.o")
-            for name in "ab"
+            for name in names
         ]
         compiled = _compile.build(
             units, ("g++", "-shared"), tmp_path / "o" / "library.so", lock=tmp_path / "lock"
@@ -49,6 +50,12 @@ def test_only_what_changed_is_compiled(project):
     assert project("-O1") == ["a.cpp", "b.cpp"]
     (project.folder / "o" / "b.cpp.o").unlink()
     assert project("-O1") == ["b.cpp"]
+
+
+def test_a_source_that_goes_away_leaves_the_library(project):
+    project()
+    assert project(names="b") == []
+    assert not hasattr(ctypes.CDLL(project.folder / "o" / "library.so"), "_Z1av")
 
 
 def test_a_broken_file_is_named_and_compiled_again(project):
