@@ -21,7 +21,7 @@ def sum_and_count(values: np.ndarray, sums: np.ndarray, *, weight: float) -> Non
         with np.errstate(all="ignore"):
             values[start:stop].astype(np.float64).sum(axis=1, out=terms[1 + start : 1 + stop])
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
     with np.errstate(all="ignore"):
         terms[1:] *= weight
         sums[0] = np.add.accumulate(terms)[-1]  # one after the other, where sum() would add pairs
