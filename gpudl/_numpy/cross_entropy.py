@@ -108,25 +108,30 @@ def valid_classes(
     op: str, target: np.ndarray, classes: int, ignore_index: int
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Which samples count, None where all do, and the class of each, 0 for those that do not."""
-    require_classes(op, target, classes, ignore_index)
-    valid = target != ignore_index
-    if np.logical_and.reduce(valid):
+    in_range = require_classes(op, target, classes, ignore_index)
+    if in_range and not 0 <= ignore_index < classes:
         return None, target
+    valid = target != ignore_index
     return valid, np.where(valid, target, 0)
 
 
 def require_classes(
     op: str, values: np.ndarray, classes: int, ignore_index: int | None, *, name: str = "target"
-) -> None:
-    """A CPU reads the indices anyway; a kernel cannot refuse them."""
-    if np.less(values.view(np.uint64), np.uint64(classes)).all():  # as uint64 what is negative is large
-        return
-    wrong = (values < 0) | (values >= classes)
+) -> bool:
+    """Refuse what is neither a class nor ignore_index; return whether all are classes.
+
+    A CPU reads the indices anyway; a kernel cannot refuse them.
+    """
+    in_range = np.less(values.view(np.uint64), np.uint64(classes))  # as uint64 what is negative is large
+    if np.logical_and.reduce(in_range):
+        return True
+    wrong = ~in_range
     if ignore_index is not None:
         wrong &= values != ignore_index
     if wrong.any():
         allowed = f"[0, {classes})" + (" or ignore_index" if ignore_index is not None else "")
         raise ValueError(f"{op}: {name} must be in {allowed}, got {values[wrong][0]}")
+    return False
 
 
 def loss_reduce(
