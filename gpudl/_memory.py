@@ -31,9 +31,7 @@ class _Block:
 
     def __init__(self, memory: np.ndarray):
         self._memory = memory
-        self.__array_interface__ = {
-            "data": (memory.ctypes.data, False), "shape": memory.shape, "typestr": "|u1", "version": 3,
-        }  # fmt: skip
+        self.__array_interface__ = memory.__array_interface__
 
     def __del__(self) -> None:
         _returned.append(self._memory)

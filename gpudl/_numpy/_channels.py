@@ -28,6 +28,9 @@ class Channels:
         self._joined = max(1, min(rows, _WIDE // channels))
         longest, alone = (max(1, size // channels) for size in (_BLOCK, _ALONE))
         self.blocks = _parallel.equal_ranges(rows, longest, alone=alone, multiple=self._joined)
+        self.by_blas = (
+            len(self.blocks) > 1
+        )  # to switch its threads off takes as long as the sums of one short block
 
     def repeated(self, vector: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """A (C,) vector once for each row of a wide row."""
@@ -50,9 +53,13 @@ class Channels:
         start, stop = self.blocks[i]
         return stop - start
 
+    def sums(self, wide: np.ndarray) -> np.ndarray:
+        """The sum of each column of wide rows."""
+        return column_sums(wide) if self.by_blas else np.add.reduce(wide, axis=0)
+
     def fold(self, wide: np.ndarray) -> np.ndarray:
         """Sums per column of wide rows to sums per channel, in float64."""
-        return column_sums(wide.astype(np.float64).reshape(-1, self.channels))
+        return np.add.reduce(wide.reshape(-1, self.channels), axis=0, dtype=np.float64)
 
     def run(self, block: Callable[[int], None], *, blas: bool) -> None:
         """block(i) for every block, where inf - inf is NaN without a warning, as in PyTorch."""

@@ -32,11 +32,14 @@ class Tile(NamedTuple):
     p1: int
 
 
-def tiles(N: int, P: int, row_bytes: int, target: int) -> list[Tile]:
-    """Cut N images of P output rows into pieces of about `target` bytes of scratch: images, or rows of one."""
+def tiles(N: int, P: int, row_bytes: int, target: int, *, least: int = _MIN_BLOCKS) -> list[Tile]:
+    """Cut N images of P output rows into pieces of about `target` bytes of scratch: images, or rows of one.
+
+    `least` : how many pieces there are where images and `target` allow it, so that all threads have some.
+    """
     image_bytes = max(1, P * row_bytes)
     if image_bytes <= target:
-        enough = max(-(-N // _MIN_BLOCKS), -(-_SMALLEST_SHARED // image_bytes))
+        enough = max(-(-N // least), -(-_SMALLEST_SHARED // image_bytes))
         group = max(1, min(target // image_bytes, enough))
         return [Tile(n0, n1, 0, P) for n0, n1 in _parallel.ranges(N, group)]
     pieces = -(-image_bytes // target)

@@ -31,15 +31,11 @@ def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callab
 
         @functools.wraps(operator)
         def wrapper(*args: object, **kwargs: object) -> None:
-            given = dict(zip(names, args, strict=False)) | kwargs
-            halves = {
-                name: value
-                for name, value in given.items()
-                if isinstance(value, np.ndarray) and value.dtype in HALF_DTYPES
-            }
-            if not halves:
+            if not any(map(_is_half, args)) and not any(map(_is_half, kwargs.values())):
                 operator(*args, **kwargs)
                 return
+            given = dict(zip(names, args, strict=False)) | kwargs
+            halves = {name: value for name, value in given.items() if _is_half(value)}
             wide = {
                 name: np.empty_like(value, np.float32) if name in outputs else value.astype(np.float32)
                 for name, value in halves.items()
@@ -53,3 +49,7 @@ def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callab
         return wrapper
 
     return decorate
+
+
+def _is_half(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype in HALF_DTYPES

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._channels import Channels, column_dots, column_sums
+from gpudl._numpy._channels import Channels, column_dots
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -128,7 +128,7 @@ def _statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     means, squares = np.empty(slots), np.empty(slots)
 
     def block(i: int) -> None:
-        total = sum(channels.fold(column_sums(part)) for (part,) in channels.wide(i, x))
+        total = sum(channels.fold(channels.sums(part)) for (part,) in channels.wide(i, x))
         means[i] = total / channels.count(i)
         centre = channels.repeated(means[i], x.dtype)
         squares[i] = 0
@@ -137,7 +137,9 @@ def _statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             np.subtract(part, centre[: part.shape[1]], out=deviation)
             squares[i] += channels.fold(column_dots(deviation, deviation))
 
-    channels.run(block, blas=True)
+    channels.run(block, blas=channels.by_blas)
+    if len(channels.blocks) == 1:
+        return means[0], squares[0] / len(x)
     counts = np.array([channels.count(i) for i in range(len(channels.blocks))], np.float64)[:, None]
     mean = (means * counts).sum(axis=0) / len(x)
     # Chan's formula: squares around the blocks' means, and of those means around the mean of all.
@@ -155,12 +157,12 @@ def _sums(dy: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray) -> 
 
     def block(i: int) -> None:
         for gradient, part in channels.wide(i, dy, x):
-            totals[i] += channels.fold(column_sums(gradient))
+            totals[i] += channels.fold(channels.sums(gradient))
             deviation = _parallel.scratch("batch_norm", part.shape, x.dtype)
             np.subtract(part, centre[: part.shape[1]], out=deviation)
             products[i] += channels.fold(column_dots(gradient, deviation))
 
-    channels.run(block, blas=True)
+    channels.run(block, blas=channels.by_blas)
     return totals.sum(axis=0), products.sum(axis=0) * rstd
 
 

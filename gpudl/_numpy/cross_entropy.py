@@ -7,7 +7,7 @@ import numpy as np
 from gpudl import _parallel
 from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
-from gpudl._numpy.softmax import oriented, over_rows, scratch, sums
+from gpudl._numpy.softmax import narrow, oriented, over_rows, scratch, sums
 
 
 @computed_in_float32("dx")
@@ -25,16 +25,17 @@ def cross_entropy_forward(
     """x : (M, C). target : (M,) int64 or (M, C). loss, counted : (M,). dx : (M, C) of the sum of all rows, or None."""
     own, share = 1 - label_smoothing, label_smoothing / x.shape[1]
     if target.ndim == 1:
-        require_classes("cross_entropy_forward", target, x.shape[1], ignore_index)
+        valid, column = valid_classes("cross_entropy_forward", target, x.shape[1], ignore_index)
 
     def block(rows: slice) -> None:
         outputs = (loss[rows], counted[rows], None if dx is None else dx[rows])
         if target.ndim == 1:
-            _of_indices(x[rows], target[rows], weight, outputs, ignore_index, own, share)
+            kept = None if valid is None else valid[rows]
+            _of_indices(x[rows], column[rows], kept, weight, outputs, own, share)
         else:
             _of_probabilities(x[rows], target[rows], weight, outputs, own, share)
 
-    over_rows(block, x)
+    over_rows(block, x, blas=target.ndim == 2 or not narrow(x) or share > 0)
 
 
 Outputs = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # loss, counted, dx
@@ -42,10 +43,10 @@ Outputs = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # loss, counted, dx
 
 def _of_indices(
     x: np.ndarray,
-    target: np.ndarray,
+    column: np.ndarray,
+    valid: np.ndarray | None,
     weight: np.ndarray | None,
     outputs: Outputs,
-    ignore_index: int,
     own: float,
     share: float,
 ) -> None:
@@ -59,19 +60,18 @@ def _of_indices(
         spread = z @ weight if axis else weight @ z
     e = np.exp(z, out=z)
     total = sums(e, axis)
-    valid = target != ignore_index
-    all_valid = valid.all()
-    column = target if all_valid else np.where(valid, target, 0)
     place = np.arange(0, x.size, x.shape[1]) + column
     log_total = np.log(total).reshape(-1)
-    counted[...] = valid if weight is None else weight[column] * valid
-    mass = own * counted
+    counted[...] = 1 if weight is None else weight[column]
+    if valid is not None:
+        counted *= valid
+    mass = counted if own == 1 else own * counted
     np.multiply(mass, log_total - (x.reshape(-1)[place] - top.reshape(-1)), out=loss)
     at_index = mass
     if share:
         loss += share * (log_total * weight.sum() - spread)
-        mass = mass + share * weight.sum() * valid
-    if not all_valid:
+        mass = mass + share * weight.sum() * (1 if valid is None else valid)
+    if valid is not None:
         loss[~valid] = 0
     if dx is None:
         return
@@ -79,7 +79,7 @@ def _of_indices(
     if share:
         result -= share * (weight if axis else weight[:, None])
     dx.reshape(-1)[place] -= at_index
-    if not all_valid:
+    if valid is not None:
         dx[~valid] = 0
 
 
@@ -104,18 +104,34 @@ def _of_probabilities(
         np.subtract(e, q, out=dx)
 
 
+def valid_classes(
+    op: str, target: np.ndarray, classes: int, ignore_index: int
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Which samples count, None where all do, and the class of each, 0 for those that do not."""
+    in_range = require_classes(op, target, classes, ignore_index)
+    if in_range and not 0 <= ignore_index < classes:
+        return None, target
+    valid = target != ignore_index
+    return valid, np.where(valid, target, 0)
+
+
 def require_classes(
     op: str, values: np.ndarray, classes: int, ignore_index: int | None, *, name: str = "target"
-) -> None:
-    """A CPU reads the indices anyway; a kernel cannot refuse them."""
-    if values.size == 0 or (values.min() >= 0 and values.max() < classes):
-        return
-    wrong = (values < 0) | (values >= classes)
+) -> bool:
+    """Refuse what is neither a class nor ignore_index; return whether all are classes.
+
+    A CPU reads the indices anyway; a kernel cannot refuse them.
+    """
+    in_range = np.less(values.view(np.uint64), np.uint64(classes))  # as uint64 what is negative is large
+    if np.logical_and.reduce(in_range):
+        return True
+    wrong = ~in_range
     if ignore_index is not None:
         wrong &= values != ignore_index
     if wrong.any():
         allowed = f"[0, {classes})" + (" or ignore_index" if ignore_index is not None else "")
         raise ValueError(f"{op}: {name} must be in {allowed}, got {values[wrong][0]}")
+    return False
 
 
 def loss_reduce(
@@ -127,9 +143,9 @@ def loss_reduce(
         if reduction == 0:
             value[...] = loss
             return
-        total = loss.sum(dtype=np.float64)
+        total = np.add.reduce(loss, dtype=np.float64)
         if reduction == 1:
-            mass = counted.sum(dtype=np.float64)
+            mass = np.add.reduce(counted, dtype=np.float64)
             total = total / mass
             factor[0] = 1 / mass if mass else 0  # nothing counts, so nothing has a gradient
         value[0] = total

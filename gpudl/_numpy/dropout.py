@@ -21,7 +21,7 @@ def dropout(x: np.ndarray, y: np.ndarray, *, p: float, seed: int, stream: int) -
         with np.errstate(invalid="ignore", over="ignore"):
             np.multiply(x[first:last], factors, out=y[first:last])
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 def keep_factors(first: int, factors: np.ndarray, *, p: float, seed: int, stream: int) -> None:

@@ -29,4 +29,4 @@ def dropout2d(x: np.ndarray, y: np.ndarray, *, p: float, seed: int, stream: int)
         with np.errstate(invalid="ignore", over="ignore"):
             np.multiply(x[piece], table[piece], out=y[piece])
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)

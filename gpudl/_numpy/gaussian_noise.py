@@ -20,4 +20,4 @@ def gaussian_noise(x: np.ndarray, y: np.ndarray, *, std: float, seed: int, strea
         noise *= x.dtype.type(std)
         np.add(x[first:last], noise, out=y[first:last])
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)

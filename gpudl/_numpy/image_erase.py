@@ -26,4 +26,4 @@ def image_erase(x: np.ndarray, edges: np.ndarray, value: np.ndarray, y: np.ndarr
             top, bottom, left, right = table[n]
             target[n, top:bottom, left:right] = color
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)

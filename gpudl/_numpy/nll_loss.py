@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpudl import _parallel
+from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
-from gpudl._numpy.cross_entropy import require_classes
+from gpudl._numpy.cross_entropy import valid_classes
 
 
 @computed_in_float32("dx")
@@ -20,12 +22,25 @@ def nll_loss_forward(
     ignore_index: int,
 ) -> None:
     """x : (M, C). target : (M,). loss, counted : (M,). dx : (M, C), gradient of the sum of all rows, or None."""
-    require_classes("nll_loss_forward", target, x.shape[1], ignore_index)
-    valid = target != ignore_index
-    row, column = np.arange(len(x)), np.where(valid, target, 0)
-    counted[...] = valid if weight is None else weight[column] * valid
+    valid, column = valid_classes("nll_loss_forward", target, x.shape[1], ignore_index)
+    place = np.arange(0, x.size, x.shape[1]) + column
+    counted[...] = 1 if weight is None else weight[column]
+    if valid is not None:
+        counted *= valid
     with np.errstate(all="ignore"):
-        loss[...] = np.where(valid, -x[row, column] * counted, 0)
+        np.multiply(x.reshape(-1)[place], -counted, out=loss)
+    if valid is not None:
+        loss[~valid] = 0
     if dx is not None:
-        dx[...] = 0
-        dx[row, column] = -counted
+        _clear(dx)
+        dx.reshape(-1)[place] = -counted
+
+
+def _clear(dx: np.ndarray) -> None:
+    """dx = 0."""
+    pieces = _parallel.equal_ranges(len(dx), max(1, BLOCK // dx.shape[1]))
+
+    def block(i: int) -> None:
+        dx[slice(*pieces[i])] = 0
+
+    _parallel.run(block, len(pieces), blas=False)

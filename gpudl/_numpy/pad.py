@@ -28,7 +28,7 @@ def pad2d_forward(x: np.ndarray, y: np.ndarray, *, padding: tuple[int, int, int,
         for row, origin in rows:
             target[:, row] = 0 if origin is None else middle[:, origin]
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 @computed_in_float32("dx")
@@ -53,7 +53,7 @@ def pad2d_backward(dy: np.ndarray, dx: np.ndarray, *, padding: tuple[int, int, i
             if origin is not None:
                 target[:, :, origin] += middle[:, :, column]
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 def _borders(extent: int, padded: int, before: int, mode: str) -> list[tuple[int, int | None]]:

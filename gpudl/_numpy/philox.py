@@ -33,7 +33,7 @@ def philox_uint32(out: np.ndarray, *, seed: int, stream: int, start: int) -> Non
         first, last = pieces[i]
         out[first - start : last - start] = words(first, last - first, seed=seed, stream=stream)
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 def philox_uint32_rows(rows: np.ndarray, out: np.ndarray, *, seed: int, stream: int) -> None:
@@ -52,7 +52,7 @@ def philox_uint32_rows(rows: np.ndarray, out: np.ndarray, *, seed: int, stream: 
         made = _encrypt(index.reshape(-1), seed, stream)
         out[piece] = made.reshape(len(index), 4 * ciphers)[:, : out.shape[1]]
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 def philox_uniform(out: np.ndarray, *, seed: int, stream: int, start: int) -> None:
@@ -64,7 +64,7 @@ def philox_uniform(out: np.ndarray, *, seed: int, stream: int, start: int) -> No
         made = words(first, last - first, seed=seed, stream=stream)
         unit_interval(made, out[first - start : last - start])
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 def philox_normal(out: np.ndarray, *, seed: int, stream: int, start: int) -> None:
@@ -76,7 +76,7 @@ def philox_normal(out: np.ndarray, *, seed: int, stream: int, start: int) -> Non
         piece = normals(first, last - first, out.dtype, seed=seed, stream=stream)
         out[first - start : last - start] = piece
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
 
 
 # ---- pieces, for operators that use numbers where they are made

@@ -15,7 +15,7 @@ from gpudl._numpy._elementwise import BLOCK
 from gpudl._numpy._precision import computed_in_float32
 
 # Extent below which a transposed copy is worth its two passes: at 10 it saves two thirds of the time, at 100 none.
-NARROW = 64
+_NARROW = 64
 # Elements that one thread does before a second one is awake; 32768 take `exp` 50 us.
 _ALONE = 1 << 15
 
@@ -31,7 +31,7 @@ def softmax_forward(x: np.ndarray, y: np.ndarray) -> None:
         np.exp(e, out=e)
         np.divide(e, sums(e, axis), out=result)
 
-    over_rows(block, x)
+    over_rows(block, x, blas=not narrow(x))
 
 
 @computed_in_float32("y")
@@ -45,7 +45,7 @@ def log_softmax_forward(x: np.ndarray, y: np.ndarray) -> None:
         np.exp(shifted, out=e)
         np.subtract(shifted, np.log(sums(e, axis)), out=result)
 
-    over_rows(block, x)
+    over_rows(block, x, blas=not narrow(x))
 
 
 @computed_in_float32("dx")
@@ -57,7 +57,7 @@ def softmax_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
         np.subtract(dy[rows], np.einsum("ij,ij->i", dy[rows], y[rows])[:, None], out=part)
         np.multiply(part, y[rows], out=dx[rows])
 
-    over_rows(block, dy)
+    over_rows(block, dy, blas=False)
 
 
 @computed_in_float32("dx")
@@ -67,18 +67,23 @@ def log_softmax_backward(dy: np.ndarray, y: np.ndarray, dx: np.ndarray) -> None:
     def block(rows: slice) -> None:
         part = scratch("exponentials", dy[rows])
         np.exp(y[rows], out=part)
-        part *= sums(dy[rows], 1)
+        part *= np.einsum("ij->i", dy[rows])[:, None]
         np.subtract(dy[rows], part, out=dx[rows])
 
-    over_rows(block, dy)
+    over_rows(block, dy, blas=False)
 
 
 # ---- blocks of rows
 
 
+def narrow(x: np.ndarray) -> bool:
+    """Whether `oriented` transposes x; `sums` then needs no BLAS."""
+    return x.shape[1] < _NARROW
+
+
 def oriented(x: np.ndarray, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, int]:
     """x, y and the axis of the extent: as they are, or for narrow rows a transposed copy and a transposed view."""
-    if x.shape[1] >= NARROW:
+    if not narrow(x):
         return x, y, 1
     columns = _parallel.scratch("softmax_columns", (x.shape[1], len(x)), x.dtype)
     np.copyto(columns, x.T)
@@ -96,15 +101,10 @@ def scratch(key: str, like: np.ndarray) -> np.ndarray:
     return _parallel.scratch(f"softmax_{key}", like.shape, like.dtype)
 
 
-def over_rows(block: Callable[[slice], None], array: np.ndarray) -> None:
-    """block(rows) for all rows of `array`, floating-point warnings off: inf - inf is NaN, as in PyTorch."""
+def over_rows(block: Callable[[slice], None], array: np.ndarray, *, blas: bool) -> None:
+    """block(rows) for all rows of `array`, cut by its shape alone; blas=False as in `_parallel.run`."""
     if array.size == 0:
         return
     longest, alone = (max(1, size // array.shape[1]) for size in (BLOCK, _ALONE))
     pieces = _parallel.equal_ranges(len(array), longest, alone=alone)
-
-    def piece(i: int) -> None:
-        with np.errstate(all="ignore"):
-            block(slice(*pieces[i]))
-
-    _parallel.run(piece, len(pieces))
+    _parallel.run(lambda i: block(slice(*pieces[i])), len(pieces), blas=blas)

@@ -14,15 +14,23 @@ def sum_and_count(values: np.ndarray, sums: np.ndarray, *, weight: float) -> Non
     samples, size = values.shape
     terms = np.empty(1 + samples)
     terms[0] = sums[0]
+    if size == 1:
+        terms[1:] = values[:, 0]
+    else:
+        _sum_rows(values, terms[1:])
+    with np.errstate(all="ignore"):
+        terms[1:] *= weight
+        # one after the other, where sum() would add pairs
+        sums[0] = np.add.accumulate(terms, out=terms)[-1]
+    sums[1] += weight * values.size
+
+
+def _sum_rows(values: np.ndarray, sums: np.ndarray) -> None:
+    samples, size = values.shape
     pieces = _parallel.ranges(samples, max(1, _BLOCK // max(size, 1)))
 
     def block(i: int) -> None:
-        start, stop = pieces[i]
-        with np.errstate(all="ignore"):
-            values[start:stop].astype(np.float64).sum(axis=1, out=terms[1 + start : 1 + stop])
+        piece = slice(*pieces[i])
+        values[piece].astype(np.float64).sum(axis=1, out=sums[piece])
 
-    _parallel.run(block, len(pieces))
-    with np.errstate(all="ignore"):
-        terms[1:] *= weight
-        sums[0] = np.add.accumulate(terms)[-1]  # one after the other, where sum() would add pairs
-    sums[1] += weight * values.size
+    _parallel.run(block, len(pieces), blas=False)

@@ -41,7 +41,7 @@ def _among_largest(scores: np.ndarray, target: np.ndarray, k: int) -> np.ndarray
         equal = (x == own) | (own_is_nan & np.isnan(x))
         among[piece] = np.count_nonzero(above | (equal & (lower < t)), axis=1) < k
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
     return among
 
 
@@ -57,7 +57,7 @@ def predicted_classes(prediction: np.ndarray) -> np.ndarray:
         piece = slice(*pieces[i])
         np.argmax(_comparable(prediction[piece]), axis=1, out=predicted[piece])
 
-    _parallel.run(block, len(pieces))
+    _parallel.run(block, len(pieces), blas=False)
     return predicted
 
 

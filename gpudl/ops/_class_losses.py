@@ -67,15 +67,14 @@ def buffers(x: Array, needs_gradient: bool) -> tuple[Array, Array, Array | None]
 
 
 def reduced(
-    executor: ModuleType, prediction: Array, loss: Array, counted: Array, dx: Array | None, reduction: str
-) -> Array | tuple[Array, Kept]:
-    """The value, and what backward takes where there is a gradient."""
+    executor: ModuleType, prediction: Array, loss: Array, counted: Array, reduction: str
+) -> tuple[Array, Array]:
+    """The value, and the factor (1,) by which the reduction multiplies the gradient of each row."""
     shape = per_row(prediction.shape) if reduction == "none" else ()
     value = _arrays.empty((len(loss),) if reduction == "none" else (1,), prediction.dtype, like=loss)
     factor = _arrays.empty((1,), loss.dtype, like=loss)
     executor.loss_reduce(loss, counted, value, factor, reduction=_losses.REDUCTIONS.index(reduction))
-    value = value.reshape(shape)
-    return value if dx is None else (value, (dx, factor))
+    return value.reshape(shape), factor
 
 
 def backward(op: str, kept: Kept, shape: tuple[int, ...], gradient: Array | None) -> Array:

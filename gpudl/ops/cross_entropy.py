@@ -57,7 +57,8 @@ def cross_entropy_forward(
     executor.cross_entropy_forward(
         x, t, w, loss, counted, dx, ignore_index=ignored, label_smoothing=smoothing
     )
-    return _class_losses.reduced(executor, prediction, loss, counted, dx, reduction)
+    value, factor = _class_losses.reduced(executor, prediction, loss, counted, reduction)
+    return value if dx is None else (value, (dx, factor))
 
 
 def cross_entropy_backward(

@@ -56,10 +56,13 @@ def image_resize(
     table = _boxes(op, boxes, N, H, W)
     y = _images.images_like(op, x, (P, Q), out)
     if y.array.size:
+        different = table[:1] if (table == table[0]).all() else table
         tables = (
-            _images.table(values, x)
-            for start, extent, length in ((table[:, 0], table[:, 2], P), (table[:, 1], table[:, 3], Q))
-            for values in _taps(start, extent, length, interpolation, antialias, x.dtype)
+            _images.table(values if len(different) == N else np.repeat(values, N, axis=0), x)
+            for start, extent, length in ((0, 2, P), (1, 3, Q))
+            for values in _taps(
+                different[:, start], different[:, extent], length, interpolation, antialias, x.dtype
+            )
         )
         executor.image_resize(_arrays.channels_last(x), *tables, y.array)
     return y.finish()

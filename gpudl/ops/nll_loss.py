@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _class_losses, _losses
+
+
+class Kept(NamedTuple):
+    """What the gradient is made of. It has a single number in each row, so the forward does not write it out."""
+
+    x: Array
+    target: Array
+    weight: Array | None
+    ignore_index: int
+    factor: Array
 
 
 def nll_loss_forward(
@@ -14,7 +26,7 @@ def nll_loss_forward(
     ignore_index: int = -100,
     reduction: str = "mean",
     needs_gradient: bool = False,
-) -> Array | tuple[Array, _class_losses.Kept]:
+) -> Array | tuple[Array, Kept]:
     """-weight[t] * prediction[t] for the class index t of each sample and position, reduced.
 
     prediction : (N, C), (N, C, d1, ...) or (C,), logarithms of probabilities; float16, bfloat16, float32 or float64.
@@ -30,20 +42,27 @@ def nll_loss_forward(
     executor = _class_losses.checked(op, prediction, target, weight, probabilities=False)
     _arrays.one_of(op, "reduction", reduction, _losses.REDUCTIONS)
     ignored = _arrays.integer(op, "ignore_index", ignore_index, minimum=-(1 << 63))
-    x = _class_losses.rows(prediction)
-    loss, counted, dx = _class_losses.buffers(x, needs_gradient)
+    x, t = _class_losses.rows(prediction), _class_losses.indices(target)
     w = None if weight is None else _arrays.contiguous(weight)
-    executor.nll_loss_forward(x, _class_losses.indices(target), w, loss, counted, dx, ignore_index=ignored)
-    return _class_losses.reduced(executor, prediction, loss, counted, dx, reduction)
+    loss, counted, _ = _class_losses.buffers(x, False)
+    executor.nll_loss_forward(x, t, w, loss, counted, None, ignore_index=ignored)
+    value, factor = _class_losses.reduced(executor, prediction, loss, counted, reduction)
+    return (value, Kept(x, t, w, ignored, factor)) if needs_gradient else value
 
 
-def nll_loss_backward(
-    kept: _class_losses.Kept, shape: tuple[int, ...], gradient: Array | None = None
-) -> Array:
-    """Gradient of `nll_loss_forward` with respect to prediction; uses up `kept`.
+def nll_loss_backward(kept: Kept, shape: tuple[int, ...], gradient: Array | None = None) -> Array:
+    """Gradient of `nll_loss_forward` with respect to prediction.
 
-    kept : what the forward with needs_gradient=True gave; its memory becomes the result.
+    kept : what the forward with needs_gradient=True gave; weight must be as it was then.
     shape : that of prediction. gradient : that of the value, its shape, dtype of prediction; None for ones.
     Returns dprediction. Raises ValueError and TypeError for what does not fit.
     """
-    return _class_losses.backward("nll_loss_backward", kept, shape, gradient)
+    op = "nll_loss_backward"
+    if not isinstance(kept, Kept):
+        raise TypeError(f"{op}: kept must be what the forward gave, got {type(kept).__name__}")
+    executor = _arrays.require_floats(op, kept=kept.x)
+    loss, counted, dx = _class_losses.buffers(kept.x, True)
+    executor.nll_loss_forward(
+        kept.x, kept.target, kept.weight, loss, counted, dx, ignore_index=kept.ignore_index
+    )
+    return _class_losses.backward(op, (dx, kept.factor), shape, gradient)

@@ -72,7 +72,14 @@ def _axis(op: str, name: str, array: Array, axis: Any) -> int:
 
 def _last(array: Array, axis: int) -> Array:
     """`array` with `axis` last and contiguous; for the channels of a channels-last array that is no copy."""
-    return _arrays.contiguous(_backend.array_module(array).moveaxis(array, axis, -1))
+    return _arrays.contiguous(_moved(array, axis, -1))
+
+
+def _moved(array: Array, source: int, destination: int) -> Array:
+    """numpy.moveaxis; `array` itself where nothing moves, as it took longer than the softmax of a few rows."""
+    if source % array.ndim == destination % array.ndim:
+        return array
+    return _backend.array_module(array).moveaxis(array, source, destination)
 
 
 def _rows(array: Array) -> Array:
@@ -85,9 +92,9 @@ def _out_last(op: str, out: Array | None, like: Array, axis: int) -> Array | Non
         return None
     _arrays.require_arrays(op, out=out)
     _arrays.require_shape(op, "out", out, like.shape, "that of the result")
-    return _backend.array_module(out).moveaxis(out, axis, -1)
+    return _moved(out, axis, -1)
 
 
 def _finish(result: Result, out: Array | None, axis: int) -> Array:
     array = result.finish()
-    return _backend.array_module(array).moveaxis(array, -1, axis) if out is None else out
+    return _moved(array, -1, axis) if out is None else out
