@@ -29,10 +29,7 @@ struct ArgmaxRows {
 
   template <class Row, class Team>
   __device__ __forceinline__ Record operator()(Record record, const Row& row, const Team& team) const {
-    using A = typename Row::V;
-    A top = -INFINITY;
-    row.each([&](std::int64_t, const auto& v) { top = nan_max(top, v[0]); });
-    top = team.reduce(top, NanMax{});
+    const auto top = greatest(row, team);
     std::int64_t index = rule.classes;
     row.each([&](std::int64_t c, const auto& v) {
       const bool largest = v[0] == top || (v[0] != v[0] && top != top);

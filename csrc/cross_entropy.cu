@@ -11,13 +11,6 @@ __device__ __forceinline__ accumulate_t<T> weight_of(const T* weight, std::int64
   return weight ? widen(weight[c]) : accumulate_t<T>(1);
 }
 
-template <class Row, class Team>
-__device__ __forceinline__ typename Row::V greatest(const Row& row, const Team& team) {
-  typename Row::V top = -INFINITY;
-  row.each([&](std::int64_t, const auto& v) { top = nan_max(top, v[0]); });
-  return team.reduce(top, NanMax{});
-}
-
 template <class A>
 struct RowLoss {
   std::int64_t target;

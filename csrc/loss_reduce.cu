@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(kThreads)
   store_group<N>(value, values, first, 0, n, aligned);
 }
 
-// Where nothing counts, nothing has a gradient. A double whatever the type of the sums: losses of millions of rows add up.
+// Where nothing counts, nothing has a gradient.
 template <class T>
 __device__ __forceinline__ void store_reduced(double loss, double mass, bool mean, T* value, accumulate_t<T>* factor) {
   using A = accumulate_t<T>;

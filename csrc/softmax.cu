@@ -14,15 +14,12 @@ struct Plain {
   __device__ __forceinline__ void finish(const Record*, std::int64_t, int) const {}
 };
 
-// The greatest of a row and the sum of exp(x - greatest), which cannot overflow. Two steps, not one that corrects its sum
-// as the maximum grows: a thread that saw only -inf would have nothing to correct.
+// The greatest of a row and the sum of exp(x - greatest), which cannot overflow. Two steps, not one that corrects its
+// sum as the maximum grows: a thread that saw only -inf would have nothing to correct.
 template <class Row, class Team>
 __device__ __forceinline__ void summarise(const Row& row, const Team& team, typename Row::V& top,
                                           typename Row::V& total) {
-  using A = typename Row::V;
-  top = A(-INFINITY);
-  row.each([&](std::int64_t, const auto& v) { top = nan_max(top, v[0]); });
-  top = team.reduce(top, NanMax{});
+  top = greatest(row, team);
   total = 0;
   row.each([&](std::int64_t, const auto& v) { total += exp(v[0] - top); });
   total = team.reduce(total, Add{});

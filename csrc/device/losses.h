@@ -1,7 +1,8 @@
 // Losses over elements: the kernels and launchers of every such operator.
 //
-// A loss is two structs with `template <class A> __device__ A operator()(A prediction, A target, A... extras) const`, its
-// value and its derivative. An extra, such as a weight, is 1 everywhere where its array is null.
+// A loss is two structs, its value and its derivative, with
+// `template <class A> __device__ A operator()(A prediction, A target, A... extras) const`.
+// An extra, such as a weight, is 1 everywhere where its array is null.
 #pragma once
 
 #include <utility>
@@ -58,8 +59,8 @@ __global__ void __launch_bounds__(kThreads)
   store_group<N>(loss, terms, first, 0, n, aligned);
 }
 
-// Each thread sums every so many groups of 16 bytes, a block its threads. A single block writes value: (1,), several their
-// sums to partials: (gridDim.x,). From one group to the next in double: a thread may have thousands.
+// Each thread sums every so many groups of 16 bytes, a block its threads. A single block writes value: (1,), several
+// their sums to partials: (gridDim.x,). From one group to the next in double: a thread may have thousands.
 template <class T, class Function, class... Inputs>
 __global__ void __launch_bounds__(kThreads) loss_sum_kernel(T* value, double* partials, double scale, std::int64_t n,
                                                             bool aligned, Function function, const Inputs*... inputs) {

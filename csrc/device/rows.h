@@ -51,9 +51,9 @@ struct TileRow {
   }
 };
 
-// A block takes `tile_rows` rows, a multiple of 8, through shared memory, so that whole vectors move whatever the extent;
-// `lanes` neighbouring lanes take a row. Any extent >= 1 whose tiles fit. Dynamic shared memory: a tile for each input,
-// then a record for each row.
+// A block takes `tile_rows` rows, a multiple of 8, through shared memory, so that whole vectors move whatever the
+// extent; `lanes` neighbouring lanes take a row. Any extent >= 1 whose tiles fit. Dynamic shared memory: a tile for each
+// input, then a record for each row.
 template <class T, class Algorithm>
 __global__ void __launch_bounds__(kThreads)
     short_rows_kernel(RowArrays<T, Algorithm::kInputs> arrays, int tile_rows, int lanes, Algorithm algorithm) {
@@ -174,6 +174,14 @@ class MemoryRow {
   Group kept_[kKept];
 };
 
+// The greatest of the first input, NaN where one is.
+template <class Row, class Team>
+__device__ __forceinline__ typename Row::V greatest(const Row& row, const Team& team) {
+  typename Row::V top = -INFINITY;
+  row.each([&](std::int64_t, const auto& v) { top = nan_max(top, v[0]); });
+  return team.reduce(top, NanMax{});
+}
+
 constexpr int kLongRowThreads = 512;
 
 // One block per row. One resident block is enough: left to itself ptxas held some to 40 registers and spilled.
@@ -214,7 +222,9 @@ void launch_rows(const RowArrays<T, Algorithm::kInputs>& arrays, const Algorithm
   const std::int64_t tile_rows = tile_rows_for(arrays.extent);
   const bool is_short = arrays.extent * std::int64_t(sizeof(A)) <= 4096;  // eight rows of two inputs in 64 KB
   const std::int64_t blocks = is_short ? ceil_div(arrays.rows, tile_rows) : arrays.rows;
-  if (blocks > 0x7fffffff) throw std::invalid_argument("too many rows for one launch: " + std::to_string(arrays.rows));
+  if (blocks > 0x7fffffff) {
+    throw std::invalid_argument("too many rows for one launch: " + std::to_string(arrays.rows));
+  }
   const dim3 grid(static_cast<unsigned>(blocks));
   if (is_short) {
     const std::int64_t row_bytes = Algorithm::kInputs * arrays.extent * std::int64_t(sizeof(A));

@@ -18,7 +18,8 @@ struct TargetRule {
 
 // What a row weighs: 0 where it is ignored, NaN where its target is no class.
 template <class T>
-__device__ __forceinline__ accumulate_t<T> counted_weight(const TargetRule& rule, std::int64_t target, const T* weight) {
+__device__ __forceinline__ accumulate_t<T> counted_weight(const TargetRule& rule, std::int64_t target,
+                                                          const T* weight) {
   using A = accumulate_t<T>;
   if (rule.ignored(target)) return A(0);
   if (!rule.valid(target)) return A(NAN);
