@@ -6,9 +6,13 @@
 void bind_activations(Operators& operators);
 void bind_adam(Operators& operators);
 void bind_add(Operators& operators);
+void bind_class_losses(Operators& operators);
+void bind_counts(Operators& operators);
 void bind_dropout(Operators& operators);
 void bind_dropout2d(Operators& operators);
 void bind_gaussian_noise(Operators& operators);
+void bind_losses(Operators& operators);
 void bind_philox(Operators& operators);
 void bind_rmsprop(Operators& operators);
 void bind_sgd(Operators& operators);
+void bind_softmax(Operators& operators);

@@ -13,12 +13,16 @@ const Operators& operators() {
     bind_activations(list);
     bind_adam(list);
     bind_add(list);
+    bind_class_losses(list);
+    bind_counts(list);
     bind_dropout(list);
     bind_dropout2d(list);
     bind_gaussian_noise(list);
+    bind_losses(list);
     bind_philox(list);
     bind_rmsprop(list);
     bind_sgd(list);
+    bind_softmax(list);
     return list;
   }();
   return all;

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 import gpudl
 from gpudl import ops
-from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
+from tests.support.arrays import (
+    COMPILED,
+    LAYOUTS,
+    assert_refuses,
+    bad_calls,
+    random_array,
+    unmodified,
+    with_layout,
+)
 from tests.support.oracles import counts as oracle
 from tests.support.tolerances import DTYPES
 
@@ -33,6 +41,25 @@ def test_values(executor, shape, dtype):
             assert counts.dtype == np.int64
             expected = oracle.confusion_counts(prediction, t, classes, ignored)
             np.testing.assert_array_equal(executor.numpy(counts), expected)
+
+
+@pytest.mark.parametrize("classes", [300, 1100])
+def test_wide_rows(executor, classes):
+    """Rows beyond what one warp takes."""
+    t = target_for((5, classes))
+    for x in (random_array((5, classes), np.float32), np.full((5, classes), np.nan)):
+        counts = ops.confusion_counts(executor.array(x), executor.array(t), classes)
+        np.testing.assert_array_equal(executor.numpy(counts), oracle.confusion_counts(x, t, classes, None))
+
+
+@pytest.mark.parametrize("executor", COMPILED, indirect=True)
+def test_a_class_that_does_not_exist_is_not_counted_on_a_device(executor):
+    """The host cannot look at classes there, so they are not refused."""
+    t, guess = np.array([0, 3, -1, 1, 2**62, 2]), np.array([0, 1, 1, -(2**63), 1, 3])
+    counts = ops.confusion_counts(executor.array(guess), executor.array(t), 3)
+    np.testing.assert_array_equal(executor.numpy(counts), [[1, 0, 0], [0, 0, 0], [0, 0, 0]])
+    counts = ops.confusion_counts(executor.array(np.eye(6, 3)), executor.array(t), 3)
+    assert executor.numpy(counts).sum() == 3
 
 
 def test_rows_are_true_classes_and_columns_predicted_ones(executor):

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 import gpudl
 from gpudl import nn, ops
-from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
+from tests.support.arrays import (
+    COMPILED,
+    LAYOUTS,
+    assert_refuses,
+    bad_calls,
+    random_array,
+    unmodified,
+    with_layout,
+)
 from tests.support.gradients import numerical_gradient
 from tests.support.oracles import losses as oracle
 from tests.support.tolerances import DTYPES, FINITE_DIFFERENCE, assert_close
@@ -136,6 +144,43 @@ def test_any_shape(shape, smoothing, reduction):
     x, t = random_array(shape), indices_for(shape)
     value = ops.cross_entropy_forward(x, t, label_smoothing=smoothing, reduction=reduction)
     assert_close(value, expected(x, t, None, reduction, label_smoothing=smoothing))
+
+
+@pytest.mark.parametrize("classes", [300, 1500, 9001])
+def test_wide_rows(executor, classes):
+    """Rows beyond what one warp takes and beyond what a block keeps at hand."""
+    x, weight = random_array((2, classes), np.float32), weight_for((2, classes), np.float32)
+    softmax = np.exp(x - x.max(axis=1, keepdims=True).astype(np.float64))
+    softmax /= softmax.sum(axis=1, keepdims=True)
+    for t in (np.array([0, classes - 1]), probabilities_for(x.shape, np.float32)):
+        value, dx = both(executor, x, t, weight, reduction="sum", label_smoothing=0.1)
+        assert_close(value, expected(x, t, weight, "sum", label_smoothing=0.1))
+        own = np.eye(classes)[t] if t.ndim == 1 else t
+        q = weight * (0.9 * own + 0.1 / classes)
+        assert_close(dx, q.sum(axis=1, keepdims=True) * softmax - q)
+
+
+def test_means_of_many_rows(executor):
+    x, t = random_array((9001, 3), np.float32), indices_for((9001, 3), ignored=1)
+    value, _ = both(executor, x, t, weight_for(x.shape, np.float32), ignore_index=1)
+    assert_close(value, expected(x, t, weight_for(x.shape, np.float32), "mean", 1))
+
+
+@pytest.mark.parametrize("executor", COMPILED, indirect=True)
+@pytest.mark.parametrize("wrong", [3, -1, 2**62])
+def test_an_index_that_is_no_class_spoils_its_row_on_a_device(executor, wrong):
+    """The host cannot look at indices there, so they are not refused."""
+    x, t = np.log(probabilities_for((4, 3))), np.array([0, wrong, -100, 2])
+    for forward, backward in (
+        (ops.cross_entropy_forward, ops.cross_entropy_backward),
+        (ops.nll_loss_forward, ops.nll_loss_backward),
+    ):
+        value, kept = forward(executor.array(x), executor.array(t), reduction="none", needs_gradient=True)
+        spoiled = np.array([False, True, False, False])
+        assert np.array_equal(np.isnan(executor.numpy(value)), spoiled)
+        dx = executor.numpy(backward(kept, x.shape, executor.array(np.ones(4))))
+        assert np.array_equal(np.isnan(dx), np.broadcast_to(spoiled[:, None], (4, 3)))
+        assert np.isnan(executor.numpy(forward(executor.array(x), executor.array(t))))
 
 
 def test_large_logits_are_stable(executor):

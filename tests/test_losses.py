@@ -113,6 +113,14 @@ def test_values(executor, kind, reduction, dtype):
         assert_close(executor.numpy(value), kind.expected(arrays, reduction))
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@every_kind
+def test_sums_of_many_elements(executor, kind, dtype):
+    arrays = kind.inputs((20_011,), dtype)
+    value = kind.forward(*map(executor.array, arrays[:2]), reduction="sum", **kind.numbers)
+    assert_close(executor.numpy(value), kind.expected(arrays[:2], "sum"))
+
+
 @pytest.mark.parametrize(("kind", "reduction"), CASES)
 def test_gradients(executor, kind, reduction):
     for shape in [(5,), (3, 4), (2, 3, 2, 2)]:

@@ -6,10 +6,8 @@ import pytest
 
 import gpudl
 from gpudl import _backend, _numpy
-from tests.support.arrays import EXECUTORS, assert_refuses
+from tests.support.arrays import COMPILED, assert_refuses
 from tests.support.kernels import WITHOUT_KERNEL, require_simt
-
-COMPILED = [parameter for parameter in EXECUTORS if parameter.id != "numpy"]
 
 
 def signature(function):

@@ -9,8 +9,9 @@ from tests.support.kernels import require_simt
 from tests.support.tolerances import DTYPES
 
 EVERY_DTYPE = (
-    "add_forward", "dropout", "dropout2d", "philox_uint32", "philox_uint32_rows", "philox_uniform", "relu6_backward",
-    "relu6_forward", "relu_backward", "relu_forward", "sgd_step",
+    "add_forward", "dropout", "dropout2d", "huber_loss_backward", "l1_loss_backward",
+    "mse_loss_backward", "philox_uint32", "philox_uint32_rows", "philox_uniform", "relu6_backward",
+    "relu6_forward", "relu_backward", "relu_forward", "scale_rows", "sgd_step", "smooth_l1_loss_backward",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from gpudl import ops
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
 from tests.support.tolerances import DTYPES
 
-SHAPES = [(), (0,), (1,), (33,), (0, 3), (3, 0), (31, 7), (5, 4, 3), (2, 3, 4, 5)]
+SHAPES = [(), (0,), (1,), (33,), (700,), (0, 3), (3, 0), (31, 7), (5, 4, 3), (2, 3, 4, 5), (2, 1500)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -37,6 +37,16 @@ def test_samples_are_added_one_after_the_other(executor):
         2.0**53,
         12.0,
     ]
+
+
+@pytest.mark.parametrize("size", [1, 3, 33, 1500])
+def test_a_sample_is_summed_alike_wherever_it_stands(executor, size):
+    values = random_array((7, size), np.float32)
+    whole = executor.numpy(ops.sum_and_count(executor.array(values)))
+    sums = None
+    for batch in (values[:2], values[2:3], values[3:]):
+        sums = ops.sum_and_count(executor.array(batch), add_to=sums)
+    assert executor.numpy(sums).tobytes() == whole.tobytes()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

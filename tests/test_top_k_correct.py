@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 import gpudl
 from gpudl import ops
-from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
+from tests.support.arrays import (
+    COMPILED,
+    LAYOUTS,
+    assert_refuses,
+    bad_calls,
+    random_array,
+    unmodified,
+    with_layout,
+)
 from tests.support.oracles import counts as oracle
 from tests.support.tolerances import DTYPES
 
@@ -58,6 +66,25 @@ def test_k_of_one_is_numpys_argmax(executor):
     x, t = with_ties((997, 6)), target_for((997, 6))
     counts = executor.numpy(ops.top_k_correct(executor.array(x), executor.array(t), k=1))
     assert counts.tolist() == [int((x.argmax(axis=1) == t).sum()), 997]
+
+
+@pytest.mark.parametrize("classes", [300, 1100, 9001])
+def test_wide_rows(executor, classes):
+    """Rows beyond what one warp takes and beyond what a block keeps at hand."""
+    t = target_for((3, classes))
+    for x in (random_array((3, classes), np.float32), with_ties((3, classes))):
+        for k in (1, classes // 2, classes):
+            counts = executor.numpy(ops.top_k_correct(executor.array(x), executor.array(t), k=k))
+            assert counts.tolist() == oracle.top_k_correct(x, t, k)
+
+
+@pytest.mark.parametrize("executor", COMPILED, indirect=True)
+def test_a_target_that_is_no_class_is_not_counted_on_a_device(executor):
+    """The host cannot look at targets there, so they are not refused."""
+    x, t = random_array((5, 3)), np.array([3, -1, 2**62, -(2**63), 1])
+    for k in (1, 3):
+        counts = executor.numpy(ops.top_k_correct(executor.array(x), executor.array(t), k=k))
+        assert counts.tolist() == oracle.top_k_correct(x[4:], t[4:], k)
 
 
 @pytest.mark.torch

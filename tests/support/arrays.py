@@ -40,6 +40,7 @@ def _executor_parameter(name):
 
 
 EXECUTORS = [_executor_parameter(name) for name in ("numpy", "simt", "cuda")]
+COMPILED = EXECUTORS[1:]
 
 
 def random_array(shape, dtype=np.float64, seed=0, scale=1.0):
