@@ -11,12 +11,6 @@ from gpudl import simt
 # or cuda are skipped with its name.
 WITHOUT_KERNEL = frozenset(
     [
-        "adaptive_avg_pool2d_backward",
-        "adaptive_avg_pool2d_forward",
-        "adaptive_max_pool2d_backward",
-        "adaptive_max_pool2d_forward",
-        "avg_pool2d_backward",
-        "avg_pool2d_forward",
         "batch_norm_backward",
         "batch_norm_forward",
         "batch_norm_inference",
@@ -42,8 +36,6 @@ WITHOUT_KERNEL = frozenset(
         "flat_nonfinite_partials",
         "flat_norm_partials",
         "flat_scale",
-        "global_avg_pool2d_backward",
-        "global_avg_pool2d_forward",
         "group_norm_backward",
         "group_norm_forward",
         "huber_loss_backward",
@@ -67,9 +59,6 @@ WITHOUT_KERNEL = frozenset(
         "log_softmax_backward",
         "log_softmax_forward",
         "loss_reduce",
-        "max_pool2d_backward",
-        "max_pool2d_forward",
-        "max_pool2d_indices",
         "mse_loss_backward",
         "mse_loss_forward",
         "nll_loss_forward",
