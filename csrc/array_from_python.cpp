@@ -91,8 +91,8 @@ Described describe(const py::object& array, bool host) {
 DType dtype_from(const std::string& type) {
   static const std::map<std::string, DType> known = {
       {"<f2", DType::float16}, {"bfloat16", DType::bfloat16}, {"<f4", DType::float32}, {"<f8", DType::float64},
-      {"|u1", DType::uint8},   {"<u1", DType::uint8},         {"<i4", DType::int32},   {"<i8", DType::int64},
-      {"<u4", DType::uint32},  {"<u8", DType::uint64}};
+      {"|u1", DType::uint8},   {"<u1", DType::uint8},         {"<u2", DType::uint16},  {"<i4", DType::int32},
+      {"<i8", DType::int64},   {"<u4", DType::uint32},        {"<u8", DType::uint64}};
   const auto found = known.find(type);
   if (found == known.end()) throw TypeError("dtype " + type + " is not supported");
   return found->second;

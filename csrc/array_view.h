@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-enum class DType { float16, bfloat16, float32, float64, uint8, int32, int64, uint32, uint64 };
+enum class DType { float16, bfloat16, float32, float64, uint8, uint16, int32, int64, uint32, uint64 };
 
 const char* dtype_name(DType dtype);
 std::int64_t dtype_bytes(DType dtype);

@@ -5,13 +5,18 @@
 
 void bind_activations(Operators& operators);
 void bind_adam(Operators& operators);
+void bind_adaptive_avg_pool2d(Operators& operators);
+void bind_adaptive_max_pool2d(Operators& operators);
 void bind_add(Operators& operators);
+void bind_avg_pool2d(Operators& operators);
 void bind_class_losses(Operators& operators);
 void bind_counts(Operators& operators);
 void bind_dropout(Operators& operators);
 void bind_dropout2d(Operators& operators);
 void bind_gaussian_noise(Operators& operators);
+void bind_global_avg_pool2d(Operators& operators);
 void bind_losses(Operators& operators);
+void bind_max_pool2d(Operators& operators);
 void bind_philox(Operators& operators);
 void bind_rmsprop(Operators& operators);
 void bind_sgd(Operators& operators);

@@ -12,13 +12,18 @@ const Operators& operators() {
     Operators list;
     bind_activations(list);
     bind_adam(list);
+    bind_adaptive_avg_pool2d(list);
+    bind_adaptive_max_pool2d(list);
     bind_add(list);
+    bind_avg_pool2d(list);
     bind_class_losses(list);
     bind_counts(list);
     bind_dropout(list);
     bind_dropout2d(list);
     bind_gaussian_noise(list);
+    bind_global_avg_pool2d(list);
     bind_losses(list);
+    bind_max_pool2d(list);
     bind_philox(list);
     bind_rmsprop(list);
     bind_sgd(list);

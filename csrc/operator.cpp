@@ -15,6 +15,8 @@ const char* dtype_name(DType dtype) {
       return "float64";
     case DType::uint8:
       return "uint8";
+    case DType::uint16:
+      return "uint16";
     case DType::int32:
       return "int32";
     case DType::int64:
@@ -33,6 +35,7 @@ std::int64_t dtype_bytes(DType dtype) {
       return 1;
     case DType::float16:
     case DType::bfloat16:
+    case DType::uint16:
       return 2;
     case DType::float32:
     case DType::int32:

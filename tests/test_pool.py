@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gpudl
-from gpudl import nn, ops
+from gpudl import _backend, nn, ops
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
 from tests.support.gradients import numerical_gradient
+from tests.support.kernels import require_simt
 from tests.support.oracles import pool as oracle
 from tests.support.tolerances import DTYPES, FINITE_DIFFERENCE, assert_close
 
@@ -316,6 +317,30 @@ def test_pytorch_agrees():
                     divisor_override=divisor,
                 )
                 assert_close(y, expected.numpy())
+
+
+WINDOW = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kernel_size": (0, 2)}, "kernel_size must be in [1, 2147483647], got 0"),
+        ({"padding": (0, 2)}, "padding must be at most half of kernel_size, got 2 of 2"),
+        ({"stride": (2, 9)}, "every window must start before the end of an axis of 6 pixels, got 3 windows"),
+        ({"dilation": (2**31 - 1, 1)}, "the windows must reach less than 2^31 pixels"),
+        ({"kernel_size": (2**31 - 1, 2**31 - 1)}, "the windows must reach less than 2^31 pixels"),
+        ({"kernel_size": (300, 300)}, "kernel_size must hold at most 65536 elements, got 90000"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_compiled_operators_refuse_windows_that_would_leave_the_image(change, words):
+    require_simt()
+    x, y = np.zeros((1, 4, 6, 8), np.float32), np.zeros((1, 2, 3, 8), np.float32)
+    kernels = _backend._load("simt")
+    assert_refuses(
+        lambda: kernels.max_pool2d_forward(x, y, y.astype(np.uint8), **(WINDOW | change)), ValueError, words
+    )
 
 
 X = np.ones((2, 3, 4, 5), np.float32)

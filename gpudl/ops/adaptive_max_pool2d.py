@@ -34,7 +34,8 @@ def adaptive_max_pool2d_backward(dy: Array, indices: Array, x_shape: tuple[int, 
     """Gradient of `adaptive_max_pool2d_forward`: dx at indices is the sum of the dy of the bins that chose it.
 
     dy, indices : as the forward gave. x_shape : that of x. Returns dx : x_shape. Fixed order of sums.
-    Raises ValueError (on NumPy also for an index outside the plane) and TypeError.
+    Raises ValueError (on NumPy also for an index outside the plane; kernels pass no gradient through an index outside
+    its bin) and TypeError.
     """
     op = "adaptive_max_pool2d_backward"
     executor = _arrays.require_floats(op, dy=dy)

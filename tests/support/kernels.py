@@ -11,12 +11,6 @@ from gpudl import simt
 # or cuda are skipped with its name.
 WITHOUT_KERNEL = frozenset(
     [
-        "adaptive_avg_pool2d_backward",
-        "adaptive_avg_pool2d_forward",
-        "adaptive_max_pool2d_backward",
-        "adaptive_max_pool2d_forward",
-        "avg_pool2d_backward",
-        "avg_pool2d_forward",
         "batch_norm_backward",
         "batch_norm_forward",
         "batch_norm_inference",
@@ -36,8 +30,6 @@ WITHOUT_KERNEL = frozenset(
         "flat_nonfinite_partials",
         "flat_norm_partials",
         "flat_scale",
-        "global_avg_pool2d_backward",
-        "global_avg_pool2d_forward",
         "group_norm_backward",
         "group_norm_forward",
         "image_affine",
@@ -52,9 +44,6 @@ WITHOUT_KERNEL = frozenset(
         "linear_backward_data",
         "linear_backward_weight",
         "linear_forward",
-        "max_pool2d_backward",
-        "max_pool2d_forward",
-        "max_pool2d_indices",
         "pad2d_backward",
         "pad2d_forward",
         "reshape",
