@@ -13,9 +13,13 @@ const Operators& operators() {
     bind_activations(list);
     bind_adam(list);
     bind_add(list);
+    bind_concat(list);
     bind_dropout(list);
     bind_dropout2d(list);
+    bind_flat(list);
     bind_gaussian_noise(list);
+    bind_layout(list);
+    bind_pad(list);
     bind_philox(list);
     bind_rmsprop(list);
     bind_sgd(list);

@@ -1,16 +1,19 @@
 """Operators whose kernels give NumPy's very bits, random masks above all; the others agree within their tolerances."""
 
-import numpy as np
 import pytest
 
 from gpudl import _backend, _numpy
 from tests.support.kernel_calls import CALLS
 from tests.support.kernels import require_simt
+from tests.support.sanitized import copied
 from tests.support.tolerances import DTYPES
+from tests.test_simt_checks import bits_of
 
 EVERY_DTYPE = (
-    "add_forward", "dropout", "dropout2d", "philox_uint32", "philox_uint32_rows", "philox_uniform", "relu6_backward",
-    "relu6_forward", "relu_backward", "relu_forward", "sgd_step",
+    "add_forward", "concat_backward", "concat_forward", "copy", "dropout", "dropout2d", "flat_average", "flat_clamp",
+    "flat_nonfinite_partials", "flat_scale", "pad2d_backward", "pad2d_forward", "philox_uint32", "philox_uint32_rows",
+    "philox_uniform", "relu6_backward", "relu6_forward", "relu_backward", "relu_forward", "sgd_step", "to_channels_last",
+    "to_contiguous",
 )  # fmt: skip
 
 
@@ -20,8 +23,7 @@ def test_same_bits_as_numpy(operator, dtype):
     require_simt()
     kernels = _backend._load("simt")
     for arrays, numbers in CALLS[operator](dtype):
-        twins = [array.copy() for array in arrays]
+        twins = copied(arrays)
         getattr(kernels, operator)(*arrays, **numbers)
         getattr(_numpy, operator)(*twins, **numbers)
-        for array, twin in zip(arrays, twins, strict=True):
-            assert np.array_equal(array.view(np.uint8), twin.view(np.uint8))
+        assert bits_of(arrays) == bits_of(twins)

@@ -46,9 +46,10 @@ def build(units: list[Unit], link: tuple[str, ...], library: Path, *, lock: Path
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_compile, stale))
         objects = [unit.object for unit in units]
-        if not _is_current(library, link):
-            _run([*link, *map(str, objects), "-o", str(library)])
-            _stamp(library, link, objects)
+        command = (*link, *map(str, objects))
+        if not _is_current(library, command):
+            _run([*command, "-o", str(library)])
+            _stamp(library, command, objects)
     return [unit.source for unit in stale]
 
 
