@@ -296,11 +296,14 @@ class PythonCall final : public Call {
     }
     try {
       if (!(argument.traits & kList)) {
-        views.push_back(checked_argument(argument, object));
+        views.push_back(checked_argument(argument, argument.name, object));
         return;
       }
+      // Not whatever can be iterated: an array may claim 2^40 elements.
+      if (!py::isinstance<py::list>(object)) throw py::type_error("not a list");
       for (const py::handle& item : py::cast<py::list>(object)) {
-        views.push_back(checked_argument(argument, py::reinterpret_borrow<py::object>(item)));
+        const std::string name = argument.name + ("[" + std::to_string(views.size()) + "]");
+        views.push_back(checked_argument(argument, name, py::reinterpret_borrow<py::object>(item)));
       }
     } catch (const TypeError& error) {
       throw TypeError(std::string(op_.name) + ": " + argument.name + ": " + error.what());
@@ -315,15 +318,18 @@ class PythonCall final : public Call {
     }
   }
 
-  ArrayView checked_argument(const ArrayArgument& argument, const py::object& object) {
+  // name: as the checks call its memory; of a list, each has one of its own.
+  ArrayView checked_argument(const ArrayArgument& argument, const std::string& name, const py::object& object) {
     const bool writes = argument.access == Access::write || argument.access == Access::update;
-    const ArrayView view = checked_view(describe(object, argument.access == Access::table), writes, argument.traits & kChannelsLast);
-    note_memory(argument, view);
+    const ArrayView view =
+        checked_view(describe(object, argument.access == Access::table), writes, argument.traits & kChannelsLast);
+    note_memory(argument, name, view);
     return view;
   }
 
   std::string not_an_array(const ArrayArgument& argument, const py::object& object) const {
-    return std::string(op_.name) + ": " + argument.name + " must be an array of this device, got " +
+    const char* expected = argument.traits & kList ? " must be a list of arrays" : " must be an array";
+    return std::string(op_.name) + ": " + argument.name + expected + " of this device, got " +
            Py_TYPE(object.ptr())->tp_name;
   }
 
@@ -374,7 +380,7 @@ class PythonCall final : public Call {
     return "";
   }
 
-  void note_memory(const ArrayArgument& argument, const ArrayView& view) {
+  void note_memory(const ArrayArgument& argument, [[maybe_unused]] const std::string& name, const ArrayView& view) {
     if (argument.access == Access::table || view.size == 0) return;
 #if defined(GPUDL_CUDA)
     const int device = device_of(view.data);
@@ -384,7 +390,7 @@ class PythonCall final : public Call {
     const simt::BufferUse use = argument.access == Access::read    ? simt::BufferUse::read
                                 : argument.access == Access::write ? simt::BufferUse::write
                                                                    : simt::BufferUse::update;
-    registrations_.add(view.data, static_cast<std::size_t>(view.size * dtype_bytes(view.dtype)), argument.name, use);
+    registrations_.add(view.data, static_cast<std::size_t>(view.size * dtype_bytes(view.dtype)), name.c_str(), use);
 #endif
   }
 

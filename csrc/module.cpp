@@ -17,13 +17,17 @@ const Operators& operators() {
     bind_add(list);
     bind_avg_pool2d(list);
     bind_class_losses(list);
+    bind_concat(list);
     bind_counts(list);
     bind_dropout(list);
     bind_dropout2d(list);
+    bind_flat(list);
     bind_gaussian_noise(list);
     bind_global_avg_pool2d(list);
+    bind_layout(list);
     bind_losses(list);
     bind_max_pool2d(list);
+    bind_pad(list);
     bind_philox(list);
     bind_rmsprop(list);
     bind_sgd(list);

@@ -35,6 +35,16 @@ def test_any_memory_layout(executor, layout):
     assert (executor.numpy(halves[1]) == executor.numpy(a)[:, 1:]).all()
 
 
+@pytest.mark.parametrize("width", [1, 8])
+def test_many_arrays(executor, width):
+    """More than one launch of the kernel takes, in units of an element and of 16 bytes."""
+    parts = [random_array((3, width * (i % 3), 2, 2), np.float32, seed=i) for i in range(140)]
+    y = ops.concat_forward([executor.array(part) for part in parts])
+    assert (executor.numpy(y) == np.concatenate(parts, 1)).all()
+    pieces = ops.concat_backward(y, [part.shape[1] for part in parts])
+    assert all((executor.numpy(piece) == part).all() for piece, part in zip(pieces, parts, strict=True))
+
+
 def test_vectors_and_out():
     a, out = random_array((3,)), np.zeros(6)
     assert ops.concat_forward([a, a], 0, out=out) is out

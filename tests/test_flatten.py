@@ -24,12 +24,16 @@ def test_there_and_back(executor, axes, dtype):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_any_memory_layout(executor, layout):
+@pytest.mark.parametrize("axes", AXES, ids=str)
+def test_any_memory_layout(executor, axes, layout):
     x = executor.array(with_layout(random_array((2, 3, 4, 5)), layout))
     with unmodified(x):
-        y = ops.flatten_forward(x)
-    assert (executor.numpy(y) == np.array(executor.numpy(x)).reshape(2, 60)).all()
+        y = ops.flatten_forward(x, *axes)
+        dx = ops.flatten_backward(x, (3, 2, 20))
+    assert (executor.numpy(y) == np.array(executor.numpy(x)).reshape(AXES[axes])).all()
+    assert (executor.numpy(dx) == np.array(executor.numpy(x)).reshape(3, 2, 20)).all()
     assert not np.shares_memory(x, y)
+    assert not np.shares_memory(x, dx)
 
 
 def test_empty_scalar_and_out():

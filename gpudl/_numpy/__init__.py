@@ -45,7 +45,6 @@ from gpudl._numpy.flat import (
     flat_norm_partials,
     flat_scale,
 )
-from gpudl._numpy.flatten import reshape
 from gpudl._numpy.gaussian_noise import gaussian_noise
 from gpudl._numpy.gelu import gelu_backward, gelu_forward
 from gpudl._numpy.global_avg_pool2d import global_avg_pool2d_backward, global_avg_pool2d_forward
@@ -61,6 +60,7 @@ from gpudl._numpy.image_resize import image_resize
 from gpudl._numpy.kl_div import kl_div_backward, kl_div_forward
 from gpudl._numpy.l1_loss import l1_loss_backward, l1_loss_forward
 from gpudl._numpy.layer_norm import layer_norm_backward, layer_norm_forward
+from gpudl._numpy.layout import copy, to_channels_last, to_contiguous
 from gpudl._numpy.leaky_relu import leaky_relu_backward, leaky_relu_forward
 from gpudl._numpy.linear import (
     linear_backward_bias,
@@ -114,6 +114,7 @@ __all__ = [
     "conv_transpose2d_backward_data",
     "conv_transpose2d_backward_weight",
     "conv_transpose2d_forward",
+    "copy",
     "cross_entropy_forward",
     "dropout",
     "dropout2d",
@@ -172,7 +173,6 @@ __all__ = [
     "relu6_forward",
     "relu_backward",
     "relu_forward",
-    "reshape",
     "rmsprop_step",
     "scale_rows",
     "sgd_step",
@@ -189,5 +189,7 @@ __all__ = [
     "sum_and_count",
     "tanh_backward",
     "tanh_forward",
+    "to_channels_last",
+    "to_contiguous",
     "top_k_correct",
 ]

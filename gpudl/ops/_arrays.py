@@ -21,6 +21,7 @@ from gpudl._backend import Array
 bfloat16 = np.dtype(ml_dtypes.bfloat16)
 FLOAT_DTYPES = (np.dtype(np.float16), bfloat16, np.dtype(np.float32), np.dtype(np.float64))
 _FLOATS = frozenset(FLOAT_DTYPES)
+_CONVERTED = _FLOATS | {np.dtype(np.uint8)}
 _FLOATS_IN_WORDS = "float16, bfloat16, float32 or float64"
 
 
@@ -167,15 +168,37 @@ def contiguous(x: Array) -> Array:
     """`x` itself where it is C-contiguous and aligned, else a copy that is."""
     if x.flags.c_contiguous and _aligned(x):
         return x
-    return _copy_into(empty(x.shape, x.dtype, like=x), x)
+    return to_contiguous(x, empty(x.shape, x.dtype, like=x))
 
 
 def channels_last(x: Array) -> Array:
     """(N, C, L) or (N, C, H, W) whose memory is (N, L, C) or (N, H, W, C): `x` itself, or a copy."""
-    order = _to_last(x.ndim)
-    if x.transpose(order).flags.c_contiguous and _aligned(x):
+    if x.transpose(_to_last(x.ndim)).flags.c_contiguous and _aligned(x):
         return x
-    return _copy_into(empty_channels_last(x.shape, x.dtype, like=x), x)
+    return to_channels_last(x, empty_channels_last(x.shape, x.dtype, like=x))
+
+
+def to_contiguous(x: Array, y: Array) -> Array:
+    """Copy x into y, which is C-contiguous; returns y.
+
+    The executor's operator takes x from channels-last memory. Other strides, which layers never make, and dtypes
+    that are neither activations nor images are left to the array module's copy.
+    """
+    last = x.ndim in (3, 4) and x.transpose(_to_last(x.ndim)).flags.c_contiguous
+    if last and x.dtype in _CONVERTED and _aligned(x):
+        _backend.executor(x).to_contiguous(x, y)
+    else:
+        y[...] = x
+    return y
+
+
+def to_channels_last(x: Array, y: Array) -> Array:
+    """Copy x into y, which is channels-last; returns y. The executor's operator takes C-contiguous x, as above."""
+    if x.flags.c_contiguous and x.dtype in _CONVERTED and _aligned(x):
+        _backend.executor(x).to_channels_last(x, y)
+    else:
+        y[...] = x
+    return y
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype, *, like: Array) -> Array:
@@ -218,16 +241,11 @@ def same_storage_as(reference: Array, x: Array) -> Array:
 
 
 def _to_last(ndim: int) -> tuple[int, ...]:
-    return (0, *range(2, ndim), 1)
+    return (0, 2, 3, 1) if ndim == 4 else (0, *range(2, ndim), 1)
 
 
 def _aligned(x: Array) -> bool:
     return _backend.is_cupy(x) or x.flags.aligned
-
-
-def _copy_into(target: Array, source: Array) -> Array:
-    target[...] = source
-    return target
 
 
 class Result:
@@ -270,8 +288,16 @@ class Result:
         if self._out is None:
             return self.array
         if self._out is not self.array:
-            self._out[...] = self.array
+            self._copy_out(self._out)
         return self._out
+
+    def _copy_out(self, out: Array) -> None:
+        if out.flags.c_contiguous and _aligned(out):
+            to_contiguous(self.array, out)
+        elif is_channels_last(out) and _aligned(out):
+            to_channels_last(self.array, out)
+        else:
+            out[...] = self.array
 
 
 def _check_out(

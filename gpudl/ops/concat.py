@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from gpudl._backend import Array
@@ -33,7 +34,8 @@ def concat_forward(arrays: Sequence[Array], axis: int = 1, *, out: Array | None 
             )
     shape = (*first.shape[:axis], sum(array.shape[axis] for array in arrays), *first.shape[axis + 1 :])
     y = Result(op, shape, out, named, channels_last=first.ndim in (3, 4))
-    executor.concat_forward([_arrays.dense(array) for array in arrays], y.array, axis=axis)
+    *pieces, whole = _rows([*arrays, y.array], axis)
+    executor.concat_forward(pieces, whole)
     return y.finish()
 
 
@@ -56,9 +58,22 @@ def concat_backward(dy: Array, extents: Sequence[int], axis: int = 1) -> list[Ar
     shapes = [(*dy.shape[:axis], size, *dy.shape[axis + 1 :]) for size in sizes]
     last = dy.ndim in (3, 4)
     gradients = [Result(op, shape, None, {"dy": dy}, channels_last=last).array for shape in shapes]
-    executor.concat_backward(_arrays.dense(dy), gradients, axis=axis)
+    whole, *pieces = _rows([dy, *gradients], axis)
+    executor.concat_backward(whole, pieces)
     return gradients
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return shape[:axis] + shape[axis + 1 :]
+
+
+def _rows(arrays: Sequence[Array], axis: int) -> list[Array]:
+    """The memory of arrays stored as results are, each (M, K_i), M being the extents before `axis` in that memory."""
+    ndim = arrays[0].ndim
+    if ndim in (3, 4):
+        order = (0, *range(2, ndim), 1)
+        memories, axis = [_arrays.channels_last(x).transpose(order) for x in arrays], order.index(axis)
+    else:
+        memories = [_arrays.contiguous(x) for x in arrays]
+    rows = math.prod(memories[0].shape[:axis])
+    return [memory.reshape(rows, memory.size // rows if rows else 0) for memory in memories]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from gpudl import _backend
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _segments
 
@@ -18,17 +19,22 @@ def flat_norm(x: Array, *, norm_type: float = 2.0) -> float:
     x : (M,) float16, bfloat16, float32 or float64, contiguous, NumPy or CuPy.
     norm_type : any number; inf is the largest |x|, -inf the smallest, 0 counts what is not zero.
 
-    Returns a float; 0 for an empty array. Partial sums of 65536 elements in the precision of x, merged in order
-    in float64. Raises TypeError or ValueError for another dtype, rank or stride.
+    Returns a float; 0 for an empty array. Sums of 65536 elements in float64, merged in order; NumPy's BLAS takes
+    squares of float32 in float32. The call waits for a GPU. Raises TypeError or ValueError for another dtype, rank or
+    stride.
     """
     op = "flat_norm"
     executor = _segments.require_flat(op, x=x)
     power = _arrays.extended_real(op, "norm_type", norm_type)
     if x.size == 0:
         return 0.0
-    partials = np.empty(-(-x.size // _BLOCK))
+    partials = _partials(x)
     executor.flat_norm_partials(x, partials, norm_type=power)
-    return _merged_norm(partials, power)
+    return _merged_norm(_backend.move(partials, "cpu"), power)
+
+
+def _partials(x: Array) -> Array:
+    return _arrays.empty((-(-x.size // _BLOCK),), np.dtype(np.float64), like=x)
 
 
 def _merged_norm(partials: np.ndarray, norm_type: float) -> float:
@@ -48,11 +54,12 @@ def flat_has_nonfinite(x: Array) -> bool:
     """True where a flat array holds inf or NaN.
 
     x : (M,) float16, bfloat16, float32 or float64, contiguous. Raises TypeError or ValueError otherwise.
+    The call waits for a GPU.
     """
     executor = _segments.require_flat("flat_has_nonfinite", x=x)
-    partials = np.zeros(-(-x.size // _BLOCK))
+    partials = _partials(x)
     executor.flat_nonfinite_partials(x, partials)
-    return bool(partials.any())
+    return bool(_backend.move(partials, "cpu").any())
 
 
 def flat_scale(x: Array, *, factor: float) -> None:

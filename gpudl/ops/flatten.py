@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
 
 from gpudl._backend import Array
 from gpudl.ops import _arrays
@@ -28,9 +29,8 @@ def flatten_forward(x: Array, start_dim: int = 1, end_dim: int = -1, *, out: Arr
             f"{op}: start_dim must not come after end_dim, got {start_dim} and {end_dim} for {x.shape}"
         )
     shape = (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
-    last = len(shape) in (3, 4)
-    y = Result(op, shape, out, {"x": x}, channels_last=last)
-    executor.reshape(_arrays.dense(x), y.array)
+    y = Result(op, shape, out, {"x": x}, channels_last=len(shape) in (3, 4))
+    _reshape(executor, x, y.array)
     return y.finish()
 
 
@@ -50,5 +50,18 @@ def flatten_backward(dy: Array, input_size: Sequence[int], *, out: Array | None 
             f"{op}: dy must have the {math.prod(shape)} elements of input_size {shape}, got {dy.shape}"
         )
     dx = Result(op, shape, out, {"dy": dy}, channels_last=len(shape) in (3, 4))
-    executor.reshape(_arrays.dense(dy), dx.array)
+    _reshape(executor, dy, dx.array)
     return dx.finish()
+
+
+def _reshape(executor: ModuleType, x: Array, y: Array) -> None:
+    """y = the elements of x in C order; y is dense, C-contiguous or channels-last."""
+    x = _arrays.dense(x)
+    both_last = _arrays.is_channels_last(x) and _arrays.is_channels_last(y)
+    only_positions_joined = both_last and x.shape[:2] == y.shape[:2]
+    if only_positions_joined or (x.flags.c_contiguous and y.flags.c_contiguous):
+        executor.copy(_arrays.flat(x), _arrays.flat(y))
+    elif y.flags.c_contiguous:
+        _arrays.to_contiguous(x, y.reshape(x.shape))
+    else:
+        _arrays.to_channels_last(_arrays.contiguous(x).reshape(y.shape), y)

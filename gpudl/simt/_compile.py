@@ -46,9 +46,10 @@ def build(units: list[Unit], link: tuple[str, ...], library: Path, *, lock: Path
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_compile, stale))
         objects = [unit.object for unit in units]
-        if not _is_current(library, link, objects):
-            _run([*link, *map(str, objects), "-o", str(library)])
-            _stamp(library, link, objects)
+        command = (*link, *map(str, objects))
+        if not _is_current(library, command):
+            _run([*command, "-o", str(library)])
+            _stamp(library, command, objects)
     return [unit.source for unit in stale]
 
 
@@ -96,14 +97,12 @@ def _stamp(output: Path, command: tuple[str, ...], inputs: list[Path]) -> None:
     _stamp_path(output).write_text(json.dumps(stamp))
 
 
-def _is_current(output: Path, command: tuple[str, ...], inputs: list[Path] | None = None) -> bool:
-    """Whether `output` is what `command` makes of its inputs: those of the stamp, or exactly these."""
+def _is_current(output: Path, command: tuple[str, ...]) -> bool:
     try:
         stamp = json.loads(_stamp_path(output).read_text())
         return (
             output.exists()
             and stamp["command"] == list(command)
-            and (inputs is None or stamp["inputs"].keys() == {str(path) for path in inputs})
             and all(_digest(Path(path)) == digest for path, digest in stamp["inputs"].items())
         )
     except (FileNotFoundError, ValueError, KeyError):

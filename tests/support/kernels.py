@@ -15,8 +15,6 @@ WITHOUT_KERNEL = frozenset(
         "batch_norm_forward",
         "batch_norm_inference",
         "batch_norm_inference_backward",
-        "concat_backward",
-        "concat_forward",
         "conv2d_backward_bias",
         "conv2d_backward_data",
         "conv2d_backward_weight",
@@ -25,11 +23,6 @@ WITHOUT_KERNEL = frozenset(
         "conv_transpose2d_backward_data",
         "conv_transpose2d_backward_weight",
         "conv_transpose2d_forward",
-        "flat_average",
-        "flat_clamp",
-        "flat_nonfinite_partials",
-        "flat_norm_partials",
-        "flat_scale",
         "group_norm_backward",
         "group_norm_forward",
         "image_affine",
@@ -44,9 +37,6 @@ WITHOUT_KERNEL = frozenset(
         "linear_backward_data",
         "linear_backward_weight",
         "linear_forward",
-        "pad2d_backward",
-        "pad2d_forward",
-        "reshape",
     ]
 )
 

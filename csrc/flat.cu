@@ -1,0 +1,138 @@
+// Passes over one flat array: partial norms, the non-finite test, scaling, clamping, running average.
+#include "flat.h"
+
+#include "device/elementwise.h"
+
+// ---- kernels
+
+namespace {
+
+// In double: squares of float32 leave its range, and a term costs less than the memory it comes from.
+struct Fold {
+  FlatFold kind;
+  double power;
+
+  __device__ __forceinline__ double start() const { return kind == FlatFold::smallest ? INFINITY : 0; }
+
+  __device__ __forceinline__ double term(double magnitude) const {
+    switch (kind) {
+      case FlatFold::squares:
+        return magnitude * magnitude;
+      case FlatFold::powers:
+        return pow(magnitude, power);
+      case FlatFold::nonzero:
+        return magnitude != 0 ? 1 : 0;
+      case FlatFold::nonfinite:
+        return magnitude < double(INFINITY) ? 0 : 1;
+      default:
+        return magnitude;
+    }
+  }
+
+  __device__ __forceinline__ double merge(double a, double b) const {
+    switch (kind) {
+      case FlatFold::largest:
+      case FlatFold::nonfinite:
+        return nan_max(a, b);
+      case FlatFold::smallest:
+        return -nan_max(-a, -b);
+      default:
+        return a + b;
+    }
+  }
+};
+
+// One block per kFlatBlock elements of x: (size,) -> partials[block]. A thread folds every kThreads-th group of 16
+// bytes in order, then the threads' numbers are folded as a tree.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    flat_partials_kernel(const T* x, std::int64_t size, bool aligned, Fold fold, double* partials) {
+  SHARED_MEMORY(totals, double[kThreads]);
+  constexpr int N = kVector<T>;
+  const int thread = int(threadIdx.x);
+  const std::int64_t begin = std::int64_t(blockIdx.x) * kFlatBlock, end = min(size, begin + kFlatBlock);
+  double total = fold.start();
+  for (std::int64_t first = begin + thread * N; first < end; first += kThreads * N) {
+    accumulate_t<T> values[N];
+    load_group<N>(values, x, first, begin, end, aligned);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      if (first + j < end) total = fold.merge(total, fold.term(fabs(double(values[j]))));
+    }
+  }
+  totals[thread] = total;
+  for (int width = kThreads / 2; width > 0; width /= 2) {
+    __syncthreads();
+    if (thread < width) totals[thread] = fold.merge(totals[thread], totals[thread + width]);
+  }
+  if (thread == 0) partials[blockIdx.x] = totals[0];
+}
+
+struct Scale {
+  double factor;
+  template <class A>
+  __device__ __forceinline__ A operator()(A x) const {
+    return x * A(factor);
+  }
+};
+
+struct Clamp {
+  double limit;
+  template <class A>
+  __device__ __forceinline__ A operator()(A x) const {
+    return clamp(x, A(-limit), A(limit));
+  }
+};
+
+// One thread per 16 bytes of x; of half precision those are two vectors of the average.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    flat_average_kernel(const T* x, accumulate_t<T>* average, std::int64_t size, bool aligned, double weight) {
+  constexpr int N = kVector<T>;
+  using A = accumulate_t<T>;
+  const std::int64_t first = (std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * N;
+  if (first >= size) return;
+  A values[N], averages[N];
+  load_group<N>(values, x, first, 0, size, aligned);
+  load_group<N>(averages, average, first, 0, size, aligned);
+#pragma unroll
+  for (int j = 0; j < N; j++) averages[j] = lerp(averages[j], values[j], A(weight));
+  store_group<N>(average, averages, first, 0, size, aligned);
+}
+
+}  // namespace
+
+// ---- launchers
+
+void launch_flat_partials(const ArrayView& x, const ArrayView& partials, FlatFold fold, double power,
+                          simt::Stream stream) {
+  if (x.size == 0) return;
+  const simt::LaunchConfig config = one_dimensional(partials.size * kThreads, stream);
+  dispatch_float(x.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    simt::launch(config, flat_partials_kernel<T>, x.as<const T>(), x.size, vector_aligned(x), Fold{fold, power},
+                 partials.as<double>());
+  });
+  CHECK_LAUNCH("flat_partials");
+}
+
+void launch_flat_scale(const ArrayView& x, double factor, simt::Stream stream) {
+  launch_elementwise(Scale{factor}, x, stream, x);
+  CHECK_LAUNCH("flat_scale");
+}
+
+void launch_flat_clamp(const ArrayView& x, double limit, simt::Stream stream) {
+  launch_elementwise(Clamp{limit}, x, stream, x);
+  CHECK_LAUNCH("flat_clamp");
+}
+
+void launch_flat_average(const ArrayView& x, const ArrayView& average, double decay, simt::Stream stream) {
+  if (x.size == 0) return;
+  const bool aligned = vector_aligned(x) && vector_aligned(average);
+  dispatch_float(x.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    simt::launch(one_dimensional(ceil_div(x.size, kVector<T>), stream), flat_average_kernel<T>, x.as<const T>(),
+                 average.as<accumulate_t<T>>(), x.size, aligned, 1 - decay);
+  });
+  CHECK_LAUNCH("flat_average");
+}
