@@ -20,6 +20,8 @@ Pair = tuple[int, int]
 # Blocks below this size are not cut further to occupy more threads: waking one has a cost.
 _SMALLEST_SHARED = 1 << 18
 _MIN_BLOCKS = 8
+# Bytes up to which clearing all of a padded copy takes less time than four calls that clear its edges.
+_CLEARED_WHOLE = 1 << 17
 _LARGEST_PARTIALS = 1 << 26  # bytes of partial sums of a weight gradient
 
 
@@ -55,6 +57,10 @@ def fill_padded(target: np.ndarray, x: np.ndarray, top: int, left: int) -> None:
     w0, w1 = max(0, left), min(Wp, left + W)
     if h0 >= h1 or w0 >= w1:
         target[...] = 0
+        return
+    if target.nbytes <= _CLEARED_WHOLE and target.shape != x.shape:
+        target[...] = 0
+        target[:, h0:h1, w0:w1] = x[:, h0 - top : h1 - top, w0 - left : w1 - left]
         return
     target[:, :h0] = 0
     target[:, h1:] = 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy import (
+    _conv2d_bands,
     _conv2d_depthwise,
     _conv2d_im2col,
     _conv2d_planar,
@@ -44,9 +45,15 @@ def algorithm(
     *,
     weight_gradient: bool = False,
 ) -> str:
-    """The fastest form of a dense convolution (one group): "planar", "winograd", "winograd rows" or "im2col"."""
+    """The fastest form of a dense convolution (one group): "bands", "planar", "winograd", "winograd rows" or "im2col"."""
     # Planes are copied in runs of a row of outputs, channels stored last in runs of a row of the window: the longer
     # runs are the faster. For the weight gradient planes always are, (128, 6, 14, 14) -> 16 by a fifth.
+    if (
+        channels < _PLANAR_CHANNELS
+        and dilation == (1, 1)
+        and _conv2d_bands.outputs_together(output[1], field[1], filters) > 1
+    ):
+        return "bands"
     if channels < _PLANAR_CHANNELS and (weight_gradient or output[1] > field[1] * channels):
         return "planar"
     P, Q = output
@@ -108,8 +115,7 @@ def conv2d_backward_data(
     if not depthwise and C < _PLANAR_CHANNELS and min(dy.shape) > 0:
         for group in range(groups):
             ins, outs = _group(group, C), _group(group, K // groups)
-            geometry = {"stride": stride, "padding": padding, "dilation": dilation}
-            _conv2d_planar.backward_data(dy[..., outs], weight[outs], dx[..., ins], **geometry)
+            _backward_few_channels(dy[..., outs], weight[outs], dx[..., ins], stride, padding, dilation)
         return
     vertical_phases = phases(dx.shape[1], R, stride[0], padding[0], dilation[0])
     horizontal_phases = phases(dx.shape[2], S, stride[1], padding[1], dilation[1])
@@ -120,6 +126,16 @@ def conv2d_backward_data(
             if vertical.taps and horizontal.taps:
                 part = dx[:, vertical.start :: stride[0], horizontal.start :: stride[1]]
                 _backward_phase(dy, weight, part, vertical, horizontal, groups, depthwise)
+
+
+def _backward_few_channels(
+    dy: np.ndarray, weight: np.ndarray, dx: np.ndarray, stride: Pair, padding: Pair, dilation: Pair
+) -> None:
+    K, _, S, _ = weight.shape
+    if dilation == (1, 1) and _conv2d_bands.whole_rows_pay(S, K, dx.shape[2]):
+        _conv2d_bands.backward_data(dy, weight, dx, stride=stride, padding=padding)
+    else:
+        _conv2d_planar.backward_data(dy, weight, dx, stride=stride, padding=padding, dilation=dilation)
 
 
 def _clear(dx: np.ndarray) -> None:
@@ -224,6 +240,9 @@ def _correlate(
     if chosen in _WINOGRAD:
         _WINOGRAD[chosen].correlate(x, filters, bias, y, padding=padding)
         return
+    if chosen == "bands":
+        _conv2d_bands.correlate(x, filters, bias, y, stride=stride, padding=padding)
+        return
     form = _conv2d_planar if chosen == "planar" else _conv2d_im2col
     form.correlate(x, filters, bias, y, stride=stride, padding=padding, dilation=dilation)
 
@@ -238,6 +257,9 @@ def _backward_weight(
     chosen = algorithm(len(dy), C, K, (R, S), dy.shape[1:3], stride, dilation, weight_gradient=True)
     if chosen in _WINOGRAD:
         _WINOGRAD[chosen].backward_weight(dy, x, dweight, padding=padding)
+        return
+    if chosen == "bands":
+        _conv2d_bands.backward_weight(dy, x, dweight, stride=stride, padding=padding)
         return
     form = _conv2d_planar if chosen == "planar" else _conv2d_im2col
     form.backward_weight(dy, x, dweight, stride=stride, padding=padding, dilation=dilation)
