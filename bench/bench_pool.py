@@ -22,6 +22,7 @@ def cases() -> Iterator[Case]:
         ((32, 64, 32, 32), nn.AvgPool2d(3, 2, 1), torch.nn.AvgPool2d(3, 2, 1)),
         ((32, 512, 7, 7), nn.AdaptiveAvgPool2d(1), torch.nn.AdaptiveAvgPool2d(1)),
         ((32, 64, 32, 32), nn.AdaptiveMaxPool2d(4), torch.nn.AdaptiveMaxPool2d(4)),
+        ((32, 64, 32, 32), nn.AdaptiveMaxPool2d(5), torch.nn.AdaptiveMaxPool2d(5)),
         ((128, 64, 8, 8), nn.GlobalAvgPool2d(), torch.nn.AdaptiveAvgPool2d(1)),
     ]:
         yield from _both(ours, theirs, _channels_last(rng, shape))
@@ -46,6 +47,6 @@ def _both(ours: Any, theirs: Any, x: np.ndarray) -> Iterator[Case]:
         theirs(tx).backward(tdy)
         return tx.grad
 
-    words = f"{type(ours).__name__} {x.shape}"
+    words = f"{type(ours).__name__} {x.shape} -> {dy.shape[2:]}"
     yield Case("pool", "forward", words, lambda: ours(x), lambda: theirs(tx))
     yield Case("pool", "forward + backward", words, step, reference_step)

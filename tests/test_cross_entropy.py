@@ -352,6 +352,12 @@ T = np.array([0, 2])
         "kept must be the pair that the forward gave",
     ),
     (
+        "kept of nll",
+        lambda: ops.nll_loss_backward(ops.cross_entropy_forward(X, T, needs_gradient=True)[1], (2, 3)),
+        TypeError,
+        "kept must be what the forward gave, got tuple",
+    ),
+    (
         "shape",
         lambda: ops.nll_loss_backward(ops.nll_loss_forward(X, T, needs_gradient=True)[1], (3, 2)),
         ValueError,

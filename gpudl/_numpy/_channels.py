@@ -28,9 +28,8 @@ class Channels:
         self._joined = max(1, min(rows, _WIDE // channels))
         longest, alone = (max(1, size // channels) for size in (_BLOCK, _ALONE))
         self.blocks = _parallel.equal_ranges(rows, longest, alone=alone, multiple=self._joined)
-        self.by_blas = (
-            len(self.blocks) > 1
-        )  # to switch its threads off takes as long as the sums of one short block
+        # To switch off BLAS's threads takes as long as the sums of one short block.
+        self.by_blas = len(self.blocks) > 1
 
     def repeated(self, vector: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """A (C,) vector once for each row of a wide row."""

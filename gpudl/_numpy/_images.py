@@ -34,7 +34,7 @@ def run(block: Callable[[int], None], count: int, values: int) -> None:
         for i in range(count):
             block(i)
     else:
-        _parallel.run(block, count)
+        _parallel.run(block, count, blas=False)
 
 
 def pixels(x: np.ndarray) -> np.ndarray:

@@ -21,22 +21,22 @@ def adaptive_max_pool2d_forward(x: np.ndarray, y: np.ndarray, indices: np.ndarra
     if (size[0] * y.shape[1], size[1] * y.shape[2]) == (height, width) and math.prod(size) <= 1 << 16:
         _equal_bins(x, y, indices, size)
         return
-    pieces = _windows.samples(x.shape)
+    places = list(bins(x.shape, y.shape))
+    images = x.transpose(0, 3, 1, 2)
+    shape = images.shape[:2]
 
     def block(i: int) -> None:
-        for p, q, rows, columns, count in bins(x.shape, y.shape):
-            part = x[pieces[i], rows, columns]
-            flat = part.reshape(len(part), count, part.shape[3])
-            place = flat.argmax(axis=1)
-            largest = np.take_along_axis(flat, place[:, None], axis=1)[:, 0]
-            missing = np.isnan(largest)
-            if missing.any():  # the last one, as in PyTorch
-                np.copyto(place, count - 1 - np.isnan(flat[:, ::-1]).argmax(axis=1), where=missing)
-            y[pieces[i], p, q] = largest
-            r, s = np.divmod(place, columns.stop - columns.start)
-            indices[pieces[i], p, q] = (r + rows.start) * width + s + columns.start
+        p, q, rows, columns, count = places[i]
+        flat = images[:, :, rows, columns].reshape(-1, count)  # a copy: argmax of neighbours is the fast one
+        place = flat.argmax(axis=1)
+        largest = flat[np.arange(len(flat)), place]
+        missing = np.flatnonzero(np.isnan(largest))  # the last one, as in PyTorch
+        place[missing] = count - 1 - np.isnan(flat[missing, ::-1]).argmax(axis=1)
+        y[:, p, q] = largest.reshape(shape)
+        r, s = np.divmod(place.reshape(shape), columns.stop - columns.start)
+        indices[:, p, q] = (r + rows.start) * width + s + columns.start
 
-    _parallel.run(block, len(pieces), blas=False)
+    _parallel.run(block, len(places) if y.size else 0, blas=False)
 
 
 def _equal_bins(x: np.ndarray, y: np.ndarray, indices: np.ndarray, size: _windows.Pair) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._images import alike
+from gpudl._numpy._images import alike, run
 
 # Bytes of computed values. Beyond the second-level cache, and still the fastest: calls on two threads have to be long.
 _BLOCK = 1 << 21
@@ -62,7 +62,7 @@ def image_resize(
             for part, images in _images_of(samples):
                 y[images] = made[part]
 
-    _parallel.run(block, len(work), blas=False)
+    run(block, len(work), y.size)
 
 
 Samples = slice | np.ndarray
