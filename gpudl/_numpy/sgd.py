@@ -18,7 +18,8 @@ def sgd_step(
 ) -> None:
     """segments (n, 3): offset, length, row; hyperparameters (groups, 6); steps (n,): see `gpudl.ops.sgd`."""
     rows, table = segments[:, 2].tolist(), hyperparameters.tolist()
-    steps[[row >= 0 and table[row][1] != 0 for row in rows]] += 1
+    if hyperparameters[:, 1].any():  # the first step with momentum fills the buffer
+        steps[[row >= 0 and table[row][1] != 0 for row in rows]] += 1
     counts = steps.tolist()
 
     def update(segment: int, g: np.ndarray, p: np.ndarray, buffer: np.ndarray | None) -> None:

@@ -48,11 +48,16 @@ def require_step(
     _require_tables(op, columns, **tables)
     if isinstance(grad, np.ndarray) and len(tables["segments"]):
         _require_values(op, grad.size, **tables)
-        used = tables["hyperparameters"][[row for row in tables["segments"][:, 2].tolist() if row >= 0]]
         for flag, state in needs.items():
-            if written[state] is None and used[:, columns.index(flag)].any():
+            if written[state] is None and _is_used(columns.index(flag), **tables):
                 raise ValueError(f"{op}: {flag} needs {state}, got None")
     return executor
+
+
+def _is_used(column: int, segments: np.ndarray, hyperparameters: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether a segment has anything but 0 in a column of hyperparameters."""
+    rows = segments[:, 2]
+    return bool(hyperparameters[:, column].any() and hyperparameters[rows[rows >= 0], column].any())
 
 
 def _require_tables(
