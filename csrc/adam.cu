@@ -12,6 +12,22 @@ struct AdamUpdate {
   A step_size, eps, rate1, beta2, rate2, l2, shrink, sign;
   bool amsgrad;
 
+  // From lr, beta1, beta2, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay.
+  // lr / c1 * m / (sqrt(v) / sqrt(c2) + eps): the division by sqrt(c2) is taken into the two scalars.
+  __device__ static void fill(const double* h, double step, double* numbers) {
+    const double root = sqrt(1 - pow(h[2], step));
+    const bool decoupled = h[7] != 0;
+    numbers[0] = h[0] / (1 - pow(h[1], step)) * root;
+    numbers[1] = h[3] * root;
+    numbers[2] = 1 - h[1];
+    numbers[3] = h[2];
+    numbers[4] = 1 - h[2];
+    numbers[5] = decoupled ? 0 : h[4];
+    numbers[6] = decoupled ? 1 - h[0] * h[4] : 1;
+    numbers[7] = h[5];
+    numbers[8] = h[6] != 0 ? -1 : 1;
+  }
+
   __device__ explicit AdamUpdate(const double* numbers)
       : step_size(A(numbers[0])),
         eps(A(numbers[1])),
@@ -24,6 +40,8 @@ struct AdamUpdate {
         amsgrad(numbers[7] != 0) {}
 
   __device__ __forceinline__ bool uses(int state) const { return state < 2 || amsgrad; }
+
+  __device__ __forceinline__ bool counts() const { return true; }
 
   __device__ __forceinline__ void operator()(A g, A& p, A (&state)[3]) const {
     A& average = state[0];

@@ -11,6 +11,12 @@ struct RMSpropUpdate {
   A lr, alpha, rate, eps, decay, momentum, sign;
   bool has_momentum, centered, eps_inside;
 
+  // From lr, alpha, eps, weight_decay, momentum, centered, maximize, eps_inside_sqrt.
+  __device__ static void fill(const double* h, double, double* numbers) {
+#pragma unroll
+    for (int i = 0; i < 8; i++) numbers[i] = h[i];
+  }
+
   __device__ explicit RMSpropUpdate(const double* numbers)
       : lr(A(numbers[0])),
         alpha(A(numbers[1])),
@@ -24,6 +30,8 @@ struct RMSpropUpdate {
         eps_inside(numbers[7] != 0) {}
 
   __device__ __forceinline__ bool uses(int state) const { return state == 0 || (state == 1 ? centered : has_momentum); }
+
+  __device__ __forceinline__ bool counts() const { return true; }
 
   __device__ __forceinline__ void operator()(A g, A& p, A (&state)[3]) const {
     A& square = state[0];

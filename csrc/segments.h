@@ -1,30 +1,29 @@
-// The tables of the optimizer steps: which span of the flat arrays takes which numbers.
+// The tables of the optimizer steps: which span of the flat arrays takes which hyperparameters, all in device memory.
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <initializer_list>
 
 #include "operator.h"
 
 constexpr int kSegmentNumbers = 9;
 constexpr int kSegmentThreads = 256;  // of a block of the step
 
-// One segment as its kernel reads it. Spans are cut into blocks of the grid; `first_block` is the segment's first.
+// One segment as the kernel of the step reads it. Spans are cut into blocks of the grid; `first_block` is the
+// segment's first.
 struct SegmentRow {
   std::int64_t offset, length, first_block;
   double numbers[kSegmentNumbers];
 };
 
 struct SegmentTable {
-  const SegmentRow* rows;  // where a kernel can read them
-  std::int64_t count;
-  std::int64_t blocks;  // of the whole step
+  const std::int64_t* segments;  // (count, 3): offset, length, row of hyperparameters
+  const double* hyperparameters;  // (groups, columns)
+  std::int64_t* steps;           // (count,)
+  std::int64_t count, groups, columns;
+  unsigned given;    // bit k: the caller has state k
+  SegmentRow* rows;  // (count + 1,) scratch memory; the last says how many blocks there are
 };
 
-// Checks the arrays of an optimizer step and cuts the segments. `fill` turns a row of hyperparameters and the step
-// count into the numbers of the kernel. arrays: grad, param and the state, None left out.
-SegmentTable segment_table(const Call& call, std::initializer_list<const char*> arrays, std::int64_t hyperparameters,
-                           void (*fill)(const double* hyperparameters, double step, double* numbers));
-
-// Refuses a call without `state` where some segment has a hyperparameter, its column, that needs it.
-void require_state(const Call& call, const char* state, std::int64_t column);
+// Checks the arrays of an optimizer step. states: those after param, None left out.
+SegmentTable segment_table(const Call& call, std::initializer_list<const char*> states, std::int64_t columns);

@@ -12,6 +12,17 @@ struct SgdUpdate {
   A lr, momentum, weight, decay, sign;
   bool has_momentum, nesterov, first;
 
+  // From lr, momentum, dampening, weight_decay, nesterov, maximize.
+  __device__ static void fill(const double* h, double step, double* numbers) {
+    numbers[0] = h[0];
+    numbers[1] = h[1];
+    numbers[2] = 1 - h[2];
+    numbers[3] = h[3];
+    numbers[4] = h[4];
+    numbers[5] = h[5] != 0 ? -1 : 1;
+    numbers[6] = step == 1;
+  }
+
   __device__ explicit SgdUpdate(const double* numbers)
       : lr(A(numbers[0])),
         momentum(A(numbers[1])),
@@ -23,6 +34,9 @@ struct SgdUpdate {
         first(numbers[6] != 0) {}
 
   __device__ __forceinline__ bool uses(int) const { return has_momentum; }
+
+  // The first step with momentum fills the buffer.
+  __device__ __forceinline__ bool counts() const { return has_momentum; }
 
   __device__ __forceinline__ void operator()(A g, A& p, A (&state)[1]) const {
     A direction = sign * g;

@@ -4,12 +4,14 @@ import array
 
 import ml_dtypes
 import numpy as np
+import pytest
 
 from gpudl import _backend
 from tests.support.arrays import assert_refuses, bad_calls, with_layout
 from tests.support.kernels import require_simt
 
 X = np.ones(6, np.float32)
+SEGMENT, COUNT = np.array([[0, 6, 0]]), np.zeros(1, np.int64)
 
 
 def kernels():
@@ -61,15 +63,30 @@ def refused(call):
     ("no memory", refused(lambda k: k.relu_forward(Interface(data=(0, False)), X)), ValueError, "x has no memory"),
     ("no shape", refused(lambda k: k.relu_forward(Interface(shape=3), X)), TypeError, "x must be an array"),
     ("few strides", refused(lambda k: k.relu_forward(Interface(strides=(4, 4)), X)), ValueError, "as many strides as axes"),
-    ("beyond", refused(lambda k: k.sgd_step(X, np.array([[0, 7, 1]]), np.zeros((1, 6)), X.copy(), None)), ValueError, "segment 0 must lie in [0, 6), got offset 0 and length 7"),
-    ("overflow", refused(lambda k: k.sgd_step(X, np.array([[1, 2**63 - 1, 1]]), np.zeros((1, 6)), X.copy(), None)), ValueError, "segment 0 must lie in"),
-    ("columns", refused(lambda k: k.sgd_step(X, np.array([[0, 6, 1]]), np.zeros((1, 5)), X.copy(), None)), ValueError, "hyperparameters must have shape (1, 6)"),
-    ("no buffer", refused(lambda k: k.sgd_step(X, np.array([[0, 6, 1]]), np.ones((1, 6)), X.copy(), None)), ValueError, "needs momentum_buffer, got None"),
+    ("columns", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 5)), COUNT, X.copy(), None)), ValueError, "hyperparameters must have shape (1, 6)"),
+    ("counts", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 6)), SEGMENT[0], X.copy(), None)), ValueError, "steps must have shape (1,), one per segment"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):
     before = X.copy()
     assert_refuses(call, exception, words)
     assert np.array_equal(X, before)
+
+
+@pytest.mark.parametrize(
+    ("segment", "has_buffer"),
+    [
+        ([0, 7, 0], True), ([-1, 2, 0], True), ([1, 2**63 - 1, 0], True), ([2**62, 1, 0], True), ([0, -1, 0], True),
+        ([0, 6, 1], True), ([0, 6, -1], True), ([0, 6, 0], False),
+    ],
+    ids=["beyond", "before", "overflow", "far", "negative", "row", "no row", "no buffer"],
+)  # fmt: skip
+def test_segments_on_a_device_that_do_not_fit_are_left_alone(segment, has_buffer):
+    """Nobody looks at a table on a device before its kernel does."""
+    param, buffer, steps = X.copy(), X.copy(), np.zeros(1, np.int64)
+    kernels().sgd_step(X, np.array([segment]), np.ones((1, 6)), steps, param, buffer if has_buffer else None)
+    assert np.array_equal(param, X)
+    assert np.array_equal(buffer, X)
+    assert steps[0] == 0
 
 
 def test_array_protocols():

@@ -140,6 +140,46 @@ def test_numbers_of_the_oracle(kind, options):
         assert_close(member.data, np.array([p]))
 
 
+def test_a_step_reads_and_counts_on_the_device(executor):
+    """What is not changed is not sent again, and a change arrives in the arrays that a captured graph would know."""
+    parameter = Parameter(executor.array(random_array((7,))))
+    optimizer = optim.Adam([parameter], lr=0.1)
+    tables = optimizer._tables[0]
+    arrays = tables.arrays
+
+    def move():
+        before = executor.numpy(parameter.data).copy()
+        parameter.grad = executor.array(random_array((7,), seed=1))
+        optimizer.step()
+        return np.abs(executor.numpy(parameter.data) - before).max()
+
+    assert move() > 0.05
+    tables.hyperparameters[0, 0] = 0
+    assert move() == 0
+    optimizer.param_groups[0]["lr"] = 0.2
+    assert move() > 0.1
+    parameter.requires_grad = False
+    assert move() == 0
+    parameter.requires_grad = True
+    tables.steps[0] += 4
+    assert optimizer.parameter_state(parameter)["step"] == 7
+    assert move() > 0.1
+    assert optimizer.state_dict()["state"][0]["step"] == 8
+    assert all(now is then for now, then in zip(tables.arrays, arrays, strict=True))
+
+
+def test_groups_need_only_their_own_state():
+    """One of two dtypes, in a store of its own, has no momentum and no buffer."""
+    a, b = Parameter(np.ones(3, np.float32)), Parameter(np.ones(3))
+    optimizer = optim.SGD([{"params": [a], "momentum": 0.9}, {"params": [b], "lr": 0.5}], lr=0.1)
+    for _ in range(2):
+        a.grad, b.grad = np.ones(3, np.float32), np.ones(3)
+        optimizer.step()
+    assert_close(a.data, np.full(3, 1 - 0.1 - 0.19, np.float32))
+    assert (b.data == 0).all()
+    assert list(optimizer.state_dict()["state"]) == [0]
+
+
 def _by_oracle(kind, n, g, p, state, step):
     """(p, state) after one step by the published rules."""
     if kind is optim.SGD:

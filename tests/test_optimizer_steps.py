@@ -48,30 +48,33 @@ STEPS = {
 RUN = {F2: (2e-2, 1e-2), BFLOAT16: (1e-1, 6e-2), F4: (2e-5, 2e-6), F8: (1e-11, 1e-12)}
 
 
-def tables(name, lengths, step, gap=3):
-    """One segment per row of hyperparameters, with gaps between them."""
+def tables(executor, name, lengths, steps=0, gap=3):
+    """One segment per row of hyperparameters, with gaps between them: the three tables, and the length of it all."""
     rows = STEPS[name][3]
     offsets = np.cumsum([0] + [length + gap for length in lengths[:-1]])
-    segments = np.stack([offsets, lengths, np.full(len(rows), step)], 1).astype(np.int64)
-    return segments, np.array(rows, float), int(offsets[-1] + lengths[-1] + gap)
+    segments = np.stack([offsets, lengths, np.arange(len(rows))], 1).astype(np.int64)
+    made = (segments, np.array(rows, float), np.full(len(rows), steps, np.int64))
+    return [executor.array(table) for table in made], int(offsets[-1] + lengths[-1] + gap)
 
 
 def run(executor, name, dtype, steps=10, lengths=None):
     """Arrays after several steps, and those of the oracle."""
     step, reference, states, rows = STEPS[name]
     lengths = lengths or [5 + i for i in range(len(rows))]
-    segments, hyperparameters, size = tables(name, lengths, 1)
+    made, size = tables(executor, name, lengths)
+    segments = executor.numpy(made[0])
     p = random_array((size,), dtype, seed=1)
     arrays = [executor.array(array) for array in (p.copy(), *(np.zeros(size, dtype) for _ in range(states)))]
     expected = np.zeros((1 + states, size))
     expected[0] = p
     for t in range(1, steps + 1):
         g = random_array((size,), dtype, seed=100 + t)
-        segments[:, 2] = t
-        step(executor.array(g), segments, hyperparameters, *arrays)
+        step(executor.array(g), *made, *arrays)
         for (offset, length, _), row in zip(segments, rows, strict=True):
             for i in range(offset, offset + length):
                 expected[:, i] = reference(float(g[i]), *expected[:, i], t, *row)
+    counted = [0 if name == "sgd" and row[1] == 0 else steps for row in rows]
+    assert executor.numpy(made[2]).tolist() == counted
     return [executor.numpy(array) for array in arrays], expected, p, segments
 
 
@@ -111,9 +114,9 @@ def test_blocks_and_threads_change_no_bit(executor, name):
     results = set()
     for count in (1, 2, 3):
         gpudl.set_num_threads(count)
-        segments, hyperparameters, size = tables(name, lengths, 2)
+        made, size = tables(executor, name, lengths, steps=1)
         state = [executor.array(np.abs(random_array((size,), F4, seed=i))) for i in range(1 + STEPS[name][2])]
-        STEPS[name][0](executor.array(random_array((size,), F4, seed=9)), segments, hyperparameters, *state)
+        STEPS[name][0](executor.array(random_array((size,), F4, seed=9)), *made, *state)
         results.add(b"".join(executor.numpy(array).tobytes() for array in state))
     gpudl.set_num_threads(before)
     assert len(results) == 1
@@ -134,6 +137,27 @@ def optimizer(torch, name, p, row):
     return torch.optim.RMSprop([p], lr, alpha, eps, decay, momentum, bool(centered), maximize=bool(maximize))
 
 
+@pytest.mark.parametrize("name", STEPS)
+def test_segments_share_rows_or_are_left_alone(executor, name):
+    step, _, states, rows = STEPS[name]
+    hyperparameters = np.array(rows[3:5], float)
+    segments = np.array([[0, 5, 1], [8, 4, -1], [5, 3, 0], [12, 0, 0], [12, 6, 1]])
+    g, p = (random_array((18,), F4, seed=seed) for seed in (0, 1))
+    state = [np.zeros(18, F4) for _ in range(states)]
+    arrays = [executor.array(array.copy()) for array in (p, *state)]
+    steps = executor.array(np.array([3, 5, 0, 0, 2]))
+    step(executor.array(g), executor.array(segments), executor.array(hyperparameters), steps, *arrays)
+    assert executor.numpy(steps).tolist() == [4, 5, 1, 1, 3]
+    assert (executor.numpy(arrays[0])[8:12] == p[8:12]).all()
+    for (offset, length, row), count in zip(segments, (3, 5, 0, 0, 2), strict=True):
+        span = slice(offset, offset + length)
+        alone = [executor.array(array[span].copy()) for array in (g, p, *state)]
+        made = [[[0, length, row]], hyperparameters, [count]]
+        step(alone[0], *(executor.array(np.array(table)) for table in made), *alone[1:])
+        for whole, part in zip(arrays, alone[1:], strict=True):
+            assert (executor.numpy(whole)[span] == executor.numpy(part)).all()
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("dtype", [F4, F8], ids=str)
 @pytest.mark.parametrize("name", STEPS)
@@ -151,16 +175,13 @@ def test_pytorch_agrees(name, dtype):
             g = random_array((100,), dtype, seed=50 + t)
             parameter.grad = torch.from_numpy(g.copy())
             reference.step()
-            step(g, np.array([[0, 100, t]]), np.array([row], float), p, *state)
+            step(g, np.array([[0, 100, 0]]), np.array([row], float), np.array([t - 1]), p, *state)
         assert_close(p, parameter.detach().numpy(), tolerance=RUN[dtype], where=str(row))
 
 
 G, P, S = np.ones(4, np.float32), np.ones(4, np.float32), np.zeros(4, np.float32)
-TABLE, SGD, ADAM = (
-    np.array([[0, 4, 1]]),
-    np.array([[0.1, 0, 0, 0, 0, 0.0]]),
-    np.array([[0.1, 0.9, 0.9, 1e-8, 0, 0, 0, 0]]),
-)
+TABLE, ZERO = np.array([[0, 4, 0]]), np.zeros(1, np.int64)
+SGD, ADAM = np.array([[0.1, 0, 0, 0, 0, 0.0]]), np.array([[0.1, 0.9, 0.9, 1e-8, 0, 0, 0, 0]])
 
 
 def read_only(array):
@@ -170,23 +191,31 @@ def read_only(array):
 
 
 @bad_calls(
-    ("list", lambda: ops.sgd_step([1.0], TABLE, SGD, P), TypeError, "grad must be a NumPy or CuPy array, got list"),
-    ("rank", lambda: ops.sgd_step(G[None], TABLE, SGD, P), ValueError, "grad must have shape (M,), got (1, 4)"),
-    ("lengths", lambda: ops.sgd_step(G, TABLE, SGD, P[:3]), ValueError, "param must have shape (4,)"),
-    ("stride", lambda: ops.sgd_step(np.ones(8, "f4")[::2], TABLE, SGD, P), ValueError, "grad must be contiguous"),
-    ("read-only", lambda: ops.sgd_step(G, TABLE, SGD, read_only(P)), ValueError, "param must be writeable"),
-    ("segments dtype", lambda: ops.sgd_step(G, TABLE.astype("i4"), SGD, P), TypeError, "segments must be a NumPy array of int64"),
-    ("segments shape", lambda: ops.sgd_step(G, TABLE[:, :2], SGD, P), ValueError, "segments must have shape (n, 3)"),
-    ("columns", lambda: ops.sgd_step(G, TABLE, SGD[:, :4], P), ValueError, "hyperparameters must have shape (1, 6)"),
-    ("beyond", lambda: ops.sgd_step(G, TABLE + 1, SGD, P), ValueError, "disjoint spans of [0, 4)"),
-    ("overlap", lambda: ops.sgd_step(G, np.array([[0, 3, 1], [2, 2, 1]]), np.vstack([SGD, SGD]), P), ValueError, "disjoint"),
-    ("step", lambda: ops.sgd_step(G, np.array([[0, 4, 0]]), SGD, P), ValueError, "steps must be at least 1, got 0"),
-    ("no buffer", lambda: ops.sgd_step(G, TABLE, SGD + np.array([0, 0.9, 0, 0, 0, 0]), P), ValueError, "momentum needs momentum_buffer"),
-    ("no maximum", lambda: ops.adam_step(G, TABLE, ADAM + np.array([0, 0, 0, 0, 0, 1, 0, 0]), P, S, S), ValueError, "amsgrad needs"),
-    ("adam dtypes", lambda: ops.adam_step(G, TABLE, ADAM, P, S, S.astype("f8")), TypeError, "exp_avg_sq float64"),
-    ("no mean", lambda: ops.rmsprop_step(G, TABLE, np.array([[0.1, 0.1, 0.1, 0.1, 0.1, 1, 0, 0]]), P, S), ValueError, "centered needs grad_avg"),
+    ("list", lambda: ops.sgd_step([1.0], TABLE, SGD, ZERO, P), TypeError, "grad must be a NumPy or CuPy array, got list"),
+    ("rank", lambda: ops.sgd_step(G[None], TABLE, SGD, ZERO, P), ValueError, "grad must have shape (M,), got (1, 4)"),
+    ("lengths", lambda: ops.sgd_step(G, TABLE, SGD, ZERO, P[:3]), ValueError, "param must have shape (4,)"),
+    ("stride", lambda: ops.sgd_step(np.ones(8, "f4")[::2], TABLE, SGD, ZERO, P), ValueError, "grad must be contiguous"),
+    ("read-only", lambda: ops.sgd_step(G, TABLE, SGD, ZERO, read_only(P)), ValueError, "param must be writeable"),
+    ("segments list", lambda: ops.sgd_step(G, [[0, 4, 0]], SGD, ZERO, P), TypeError, "segments must be a NumPy or CuPy array"),
+    ("segments dtype", lambda: ops.sgd_step(G, TABLE.astype("i4"), SGD, ZERO, P), TypeError, "segments must be int64, got int32"),
+    ("segments shape", lambda: ops.sgd_step(G, TABLE[:, :2].copy(), SGD, ZERO, P), ValueError, "segments must have shape (n, 3)"),
+    ("segments stride", lambda: ops.sgd_step(G, np.zeros((2, 3), "i8")[::2, ::-1], SGD, ZERO, P), ValueError, "segments must be contiguous"),
+    ("columns", lambda: ops.sgd_step(G, TABLE, SGD[:, :4].copy(), ZERO, P), ValueError, "hyperparameters must have shape (groups, 6)"),
+    ("table dtype", lambda: ops.sgd_step(G, TABLE, SGD.astype("f4"), ZERO, P), TypeError, "hyperparameters must be float64"),
+    ("row", lambda: ops.sgd_step(G, TABLE + np.array([0, 0, 1]), SGD, ZERO, P), ValueError, "rows of segments must be in [-1, 1), got [1]"),
+    ("low row", lambda: ops.sgd_step(G, TABLE - np.array([0, 0, 2]), SGD, ZERO, P), ValueError, "got [-2]"),
+    ("beyond", lambda: ops.sgd_step(G, TABLE + np.array([1, 0, 0]), SGD, ZERO, P), ValueError, "disjoint spans of [0, 4)"),
+    ("overlap", lambda: ops.sgd_step(G, np.array([[0, 3, 0], [2, 2, 0]]), SGD, np.array([0, 0]), P), ValueError, "disjoint"),
+    ("counts", lambda: ops.sgd_step(G, TABLE, SGD, np.array([0, 0]), P), ValueError, "steps must have shape (1,), one per segment"),
+    ("count", lambda: ops.sgd_step(G, TABLE, SGD, np.array([-1]), P), ValueError, "steps must be at least 0, got -1"),
+    ("frozen counts", lambda: ops.sgd_step(G, TABLE, SGD, read_only(ZERO), P), ValueError, "steps must be writeable"),
+    ("no buffer", lambda: ops.sgd_step(G, TABLE, SGD + np.array([0, 0.9, 0, 0, 0, 0]), ZERO, P), ValueError, "momentum needs momentum_buffer"),
+    ("no maximum", lambda: ops.adam_step(G, TABLE, ADAM + np.array([0, 0, 0, 0, 0, 1, 0, 0]), ZERO, P, S, S), ValueError, "amsgrad needs"),
+    ("adam dtypes", lambda: ops.adam_step(G, TABLE, ADAM, ZERO, P, S, S.astype("f8")), TypeError, "exp_avg_sq float64"),
+    ("no mean", lambda: ops.rmsprop_step(G, TABLE, np.array([[0.1, 0.1, 0.1, 0.1, 0.1, 1, 0, 0]]), ZERO, P, S), ValueError, "centered needs grad_avg"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):
     before = P.copy()
     assert_refuses(call, exception, words)
     assert (before == P).all()
+    assert ZERO[0] == 0

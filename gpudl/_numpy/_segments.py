@@ -13,7 +13,7 @@ from gpudl._numpy._precision import HALF_DTYPES
 # stay in the second-level cache, SGD took 2.3 times and Adam 1.6 times as long.
 BLOCK = 1 << 18
 
-# Pieces are (row of the segment table, start, stop).
+# Pieces are (number of the segment, start, stop).
 Piece = tuple[int, int, int]
 
 
@@ -23,7 +23,7 @@ def update_segments(
     grad: np.ndarray,
     written: tuple[np.ndarray | None, ...],
 ) -> None:
-    """Call update(row, grad, *written) on cache-sized slices of every segment; None stays None.
+    """Call update(segment, grad, *written) on cache-sized slices of every segment with a row; None stays None.
 
     Half precision comes as float32 copies, and what is written is rounded back once.
     """
@@ -31,22 +31,22 @@ def update_segments(
 
     def run_unit(i: int) -> None:
         with np.errstate(all="ignore"):  # inf and NaN propagate
-            for row, start, stop in units[i]:
+            for segment, start, stop in units[i]:
                 piece = slice(start, stop)
                 parts = [None if array is None else array[piece] for array in written]
                 if grad.dtype in HALF_DTYPES:
-                    _update_half(update, row, grad[piece], parts)
+                    _update_half(update, segment, grad[piece], parts)
                 else:
-                    update(row, grad[piece], *parts)
+                    update(segment, grad[piece], *parts)
 
     _parallel.run(run_unit, len(units), blas=False)
 
 
 def _update_half(
-    update: Callable[..., None], row: int, grad: np.ndarray, parts: list[np.ndarray | None]
+    update: Callable[..., None], segment: int, grad: np.ndarray, parts: list[np.ndarray | None]
 ) -> None:
     wide = [None if part is None else _widened(f"segments {i}", part) for i, part in enumerate(parts)]
-    update(row, _widened("segments grad", grad), *wide)
+    update(segment, _widened("segments grad", grad), *wide)
     for part, values in zip(parts, wide, strict=True):
         if part is not None:
             part[...] = values
@@ -62,12 +62,14 @@ def _units(segments: np.ndarray) -> list[list[Piece]]:
     """Pieces of at most BLOCK elements; short ones are put together so that a unit is worth a thread's turn."""
     units: list[list[Piece]] = []
     filled = BLOCK
-    for row, (offset, length) in enumerate(segments[:, :2].tolist()):
+    for segment, (offset, length, row) in enumerate(segments.tolist()):
+        if row < 0:
+            continue
         for start in range(offset, offset + length, BLOCK):
             stop = min(offset + length, start + BLOCK)
             if filled + stop - start > BLOCK:
                 units.append([])
                 filled = 0
-            units[-1].append((row, start, stop))
+            units[-1].append((segment, start, stop))
             filled += stop - start
     return units

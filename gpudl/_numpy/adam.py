@@ -15,21 +15,25 @@ def adam_step(
     grad: np.ndarray,
     segments: np.ndarray,
     hyperparameters: np.ndarray,
+    steps: np.ndarray,
     param: np.ndarray,
     exp_avg: np.ndarray,
     exp_avg_sq: np.ndarray,
     max_exp_avg_sq: np.ndarray | None,
 ) -> None:
-    """segments (n, 3): offset, length, step; hyperparameters (n, 8) as `gpudl.ops.adam.HYPERPARAMETERS`."""
-    rows = [
-        _scalars(step, *row)
-        for step, row in zip(segments[:, 2].tolist(), hyperparameters.tolist(), strict=True)
+    """segments (n, 3): offset, length, row; hyperparameters (groups, 8); steps (n,): see `gpudl.ops.adam`."""
+    rows = segments[:, 2]
+    steps[rows >= 0] += 1
+    table = hyperparameters.tolist()
+    scalars = [
+        None if row < 0 else _scalars(step, *table[row])
+        for step, row in zip(steps.tolist(), rows.tolist(), strict=True)
     ]
 
     def update(
-        row: int, g: np.ndarray, p: np.ndarray, m: np.ndarray, v: np.ndarray, v_max: np.ndarray | None
+        segment: int, g: np.ndarray, p: np.ndarray, m: np.ndarray, v: np.ndarray, v_max: np.ndarray | None
     ) -> None:
-        s = rows[row]
+        s = scalars[segment]
         k = _parallel.scratch("adam", g.shape, g.dtype)
         if s["sign"] < 0 or s["l2"]:
             g = _decayed_gradient(g, p, s["sign"], s["l2"])

@@ -13,23 +13,25 @@ def rmsprop_step(
     grad: np.ndarray,
     segments: np.ndarray,
     hyperparameters: np.ndarray,
+    steps: np.ndarray,
     param: np.ndarray,
     square_avg: np.ndarray,
     grad_avg: np.ndarray | None,
     momentum_buffer: np.ndarray | None,
 ) -> None:
-    """segments (n, 3): offset, length, step; hyperparameters (n, 8) as `gpudl.ops.rmsprop.HYPERPARAMETERS`."""
-    rows = hyperparameters.tolist()
+    """segments (n, 3): offset, length, row; hyperparameters (groups, 8); steps (n,): see `gpudl.ops.rmsprop`."""
+    rows, table = segments[:, 2].tolist(), hyperparameters.tolist()
+    steps[segments[:, 2] >= 0] += 1
 
     def update(
-        row: int,
+        segment: int,
         g: np.ndarray,
         p: np.ndarray,
         v: np.ndarray,
         mean: np.ndarray | None,
         buffer: np.ndarray | None,
     ) -> None:
-        lr, alpha, eps, weight_decay, momentum, centered, maximize, eps_inside_sqrt = rows[row]
+        lr, alpha, eps, weight_decay, momentum, centered, maximize, eps_inside_sqrt = table[rows[segment]]
         k = _parallel.scratch("rmsprop", g.shape, g.dtype)
         if weight_decay:
             decayed = _parallel.scratch("rmsprop gradient", g.shape, g.dtype)

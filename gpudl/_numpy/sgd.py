@@ -12,14 +12,18 @@ def sgd_step(
     grad: np.ndarray,
     segments: np.ndarray,
     hyperparameters: np.ndarray,
+    steps: np.ndarray,
     param: np.ndarray,
     momentum_buffer: np.ndarray | None,
 ) -> None:
-    """segments (n, 3): offset, length, step; hyperparameters (n, 6) as `gpudl.ops.sgd.HYPERPARAMETERS`."""
-    steps, rows = segments[:, 2].tolist(), hyperparameters.tolist()
+    """segments (n, 3): offset, length, row; hyperparameters (groups, 6); steps (n,): see `gpudl.ops.sgd`."""
+    rows, table = segments[:, 2].tolist(), hyperparameters.tolist()
+    if hyperparameters[:, 1].any():  # the first step with momentum fills the buffer
+        steps[[row >= 0 and table[row][1] != 0 for row in rows]] += 1
+    counts = steps.tolist()
 
-    def update(row: int, g: np.ndarray, p: np.ndarray, buffer: np.ndarray | None) -> None:
-        lr, momentum, dampening, weight_decay, nesterov, maximize = rows[row]
+    def update(segment: int, g: np.ndarray, p: np.ndarray, buffer: np.ndarray | None) -> None:
+        lr, momentum, dampening, weight_decay, nesterov, maximize = table[rows[segment]]
         k = _parallel.scratch("sgd", g.shape, g.dtype)
         if weight_decay:
             np.multiply(p, weight_decay, out=k)
@@ -29,7 +33,7 @@ def sgd_step(
             direction, scale = g, -lr if maximize else lr
         if momentum:
             weight = (1 - dampening) * (-1.0 if maximize and not weight_decay else 1.0)
-            direction = _with_momentum(direction, buffer, steps[row], momentum, weight, nesterov)
+            direction = _with_momentum(direction, buffer, counts[segment], momentum, weight, nesterov)
             scale = lr
         np.multiply(direction, scale, out=k)
         np.subtract(p, k, out=p)

@@ -29,30 +29,71 @@ def require_writeable(op: str, **arrays: Array | None) -> None:
             raise ValueError(f"{op}: {name} must be writeable, got a read-only array")
 
 
-def require_table(
-    op: str, segments: np.ndarray, hyperparameters: np.ndarray, columns: tuple[str, ...], size: int
+def require_step(
+    op: str,
+    columns: tuple[str, ...],
+    grad: Array,
+    tables: dict[str, Array],
+    written: dict[str, Array | None],
+    needs: dict[str, str],
+) -> ModuleType:
+    """Check all arrays of an optimizer step; return the executor.
+
+    tables : segments, hyperparameters and steps. needs : column of hyperparameters -> the state it needs where not 0.
+    What a table on a GPU holds is not looked at, as that would wait for it: kernels leave alone what does not fit.
+    """
+    _arrays.require_arrays(op, grad=grad, **tables)
+    executor = require_flat(op, grad=grad, **written)
+    require_writeable(op, **written, steps=tables["steps"])
+    _require_tables(op, columns, **tables)
+    if isinstance(grad, np.ndarray) and len(tables["segments"]):
+        _require_values(op, grad.size, **tables)
+        for flag, state in needs.items():
+            if written[state] is None and _is_used(columns.index(flag), **tables):
+                raise ValueError(f"{op}: {flag} needs {state}, got None")
+    return executor
+
+
+def _is_used(column: int, segments: np.ndarray, hyperparameters: np.ndarray, steps: np.ndarray) -> bool:
+    """Whether a segment has anything but 0 in a column of hyperparameters."""
+    rows = segments[:, 2]
+    return bool(hyperparameters[:, column].any() and hyperparameters[rows[rows >= 0], column].any())
+
+
+def _require_tables(
+    op: str, columns: tuple[str, ...], segments: Array, hyperparameters: Array, steps: Array
 ) -> None:
-    """Check the two tables against each other and against the extent of the flat arrays."""
     for name, table, dtype in (
         ("segments", segments, np.int64),
         ("hyperparameters", hyperparameters, np.float64),
+        ("steps", steps, np.int64),
     ):
-        if not isinstance(table, np.ndarray) or table.dtype != dtype:
-            kind = getattr(table, "dtype", type(table).__name__)
-            raise TypeError(f"{op}: {name} must be a NumPy array of {np.dtype(dtype)}, got {kind}")
+        if table.dtype != dtype:
+            raise TypeError(f"{op}: {name} must be {np.dtype(dtype)}, got {table.dtype}")
+        if not table.flags.c_contiguous:
+            raise ValueError(f"{op}: {name} must be contiguous, got strides {table.strides}")
     if segments.ndim != 2 or segments.shape[1] != 3:
         raise ValueError(f"{op}: segments must have shape (n, 3), got {segments.shape}")
-    expected = (len(segments), len(columns))
-    why = f"one row per segment: {', '.join(columns)}"
-    _arrays.require_shape(op, "hyperparameters", hyperparameters, expected, why)
-    if len(segments) == 0:
-        return
-    offsets, ends, steps = segments[:, 0], segments[:, 0] + segments[:, 1], segments[:, 2]
+    if hyperparameters.ndim != 2 or hyperparameters.shape[1] != len(columns):
+        raise ValueError(
+            f"{op}: hyperparameters must have shape (groups, {len(columns)}), {', '.join(columns)}, "
+            f"got {hyperparameters.shape}"
+        )
+    _arrays.require_shape(op, "steps", steps, (len(segments),), "one per segment")
+
+
+def _require_values(
+    op: str, size: int, segments: np.ndarray, hyperparameters: np.ndarray, steps: np.ndarray
+) -> None:
+    offsets, lengths, rows = segments.T
+    ends, groups = offsets + lengths, len(hyperparameters)
     order = np.argsort(offsets, kind="stable")
     overlap = (ends[order][:-1] > offsets[order][1:]).any()
-    if offsets.min() < 0 or segments[:, 1].min() < 0 or ends.max() > size or overlap:
+    if offsets.min() < 0 or lengths.min() < 0 or ends.max() > size or overlap:
         raise ValueError(
             f"{op}: segments must be disjoint spans of [0, {size}), got {segments[:, :2].tolist()}"
         )
-    if steps.min() < 1:
-        raise ValueError(f"{op}: steps must be at least 1, got {int(steps.min())}")
+    if rows.min() < -1 or rows.max() >= groups:
+        raise ValueError(f"{op}: rows of segments must be in [-1, {groups}), got {rows.tolist()}")
+    if steps.min() < 0:
+        raise ValueError(f"{op}: steps must be at least 0, got {int(steps.min())}")

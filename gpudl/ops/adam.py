@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gpudl._backend import Array
 from gpudl.ops import _segments
 
@@ -14,8 +12,9 @@ HYPERPARAMETERS = (
 
 def adam_step(
     grad: Array,
-    segments: np.ndarray,
-    hyperparameters: np.ndarray,
+    segments: Array,
+    hyperparameters: Array,
+    steps: Array,
     param: Array,
     exp_avg: Array,
     exp_avg_sq: Array,
@@ -32,14 +31,17 @@ def adam_step(
     ----------
     grad, param, exp_avg, exp_avg_sq : (M,) flat arrays, float16, bfloat16, float32 or float64, NumPy or CuPy.
     max_exp_avg_sq : (M,), or None where no segment has amsgrad.
-    segments : (n, 3) int64, NumPy: offset, length and step (the count of this update, from 1) of each span.
-    hyperparameters : (n, 8) float64, NumPy, columns `HYPERPARAMETERS`; flags as 0 or 1.
+    segments : (n, 3) int64: offset, length and row of hyperparameters of each span; row -1 leaves it alone.
+    hyperparameters : (groups, 8) float64, columns `HYPERPARAMETERS`; flags as 0 or 1.
+    steps : (n,) int64, how often each span has been updated; raised by one.
 
     Raises
     ------
-    ValueError : shapes disagree, a segment leaves the arrays or overlaps another, a step is below 1.
+    ValueError : shapes disagree, a segment leaves the arrays or overlaps another, a count is below 0.
     TypeError : a dtype is unsupported, or dtypes or devices differ.
 
+    All arrays are on one device. What a table on a GPU holds is not looked at, so that nothing waits and a graph can
+    capture the call: a segment that does not fit there, or needs a state that is None, is left alone.
     Elements outside all segments are left alone. Half precision is computed in float32 and rounded once when
     stored. Same inputs, same device: same bits. Follows torch.optim.Adam; Kingma and Ba, ICLR 2015.
     """
@@ -47,9 +49,7 @@ def adam_step(
     written = {
         "param": param, "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq, "max_exp_avg_sq": max_exp_avg_sq,
     }  # fmt: skip
-    executor = _segments.require_flat(op, grad=grad, **written)
-    _segments.require_writeable(op, **written)
-    _segments.require_table(op, segments, hyperparameters, HYPERPARAMETERS, grad.size)
-    if max_exp_avg_sq is None and hyperparameters[:, HYPERPARAMETERS.index("amsgrad")].any():
-        raise ValueError(f"{op}: amsgrad needs max_exp_avg_sq, got None")
-    executor.adam_step(grad, segments, hyperparameters, param, exp_avg, exp_avg_sq, max_exp_avg_sq)
+    tables = {"segments": segments, "hyperparameters": hyperparameters, "steps": steps}
+    needs = {"amsgrad": "max_exp_avg_sq"}
+    executor = _segments.require_step(op, HYPERPARAMETERS, grad, tables, written, needs)
+    executor.adam_step(grad, segments, hyperparameters, steps, param, exp_avg, exp_avg_sq, max_exp_avg_sq)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gpudl._backend import Array
 from gpudl.ops import _segments
 
@@ -12,8 +10,9 @@ HYPERPARAMETERS = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "m
 
 def sgd_step(
     grad: Array,
-    segments: np.ndarray,
-    hyperparameters: np.ndarray,
+    segments: Array,
+    hyperparameters: Array,
+    steps: Array,
     param: Array,
     momentum_buffer: Array | None = None,
 ) -> None:
@@ -28,22 +27,23 @@ def sgd_step(
     ----------
     grad, param : (M,) flat arrays, float16, bfloat16, float32 or float64, NumPy or CuPy.
     momentum_buffer : (M,), or None where no segment has momentum.
-    segments : (n, 3) int64, NumPy: offset, length and step (the count of this update, from 1) of each span.
-    hyperparameters : (n, 6) float64, NumPy, columns `HYPERPARAMETERS`; flags as 0 or 1.
+    segments : (n, 3) int64: offset, length and row of hyperparameters of each span; row -1 leaves it alone.
+    hyperparameters : (groups, 6) float64, columns `HYPERPARAMETERS`; flags as 0 or 1.
+    steps : (n,) int64, how often each span has been updated; those of spans with momentum are raised by one.
 
     Raises
     ------
-    ValueError : shapes disagree, a segment leaves the arrays or overlaps another, a step is below 1.
+    ValueError : shapes disagree, a segment leaves the arrays or overlaps another, a count is below 0.
     TypeError : a dtype is unsupported, or dtypes or devices differ.
 
+    All arrays are on one device. What a table on a GPU holds is not looked at, so that nothing waits and a graph can
+    capture the call: a segment that does not fit there, or needs a state that is None, is left alone.
     Elements outside all segments are left alone. Half precision is computed in float32 and rounded once when
     stored. Same inputs, same device: same bits. Follows torch.optim.SGD.
     """
     op = "sgd_step"
     written = {"param": param, "momentum_buffer": momentum_buffer}
-    executor = _segments.require_flat(op, grad=grad, **written)
-    _segments.require_writeable(op, **written)
-    _segments.require_table(op, segments, hyperparameters, HYPERPARAMETERS, grad.size)
-    if momentum_buffer is None and hyperparameters[:, HYPERPARAMETERS.index("momentum")].any():
-        raise ValueError(f"{op}: momentum needs momentum_buffer, got None")
-    executor.sgd_step(grad, segments, hyperparameters, param, momentum_buffer)
+    tables = {"segments": segments, "hyperparameters": hyperparameters, "steps": steps}
+    needs = {"momentum": "momentum_buffer"}
+    executor = _segments.require_step(op, HYPERPARAMETERS, grad, tables, written, needs)
+    executor.sgd_step(grad, segments, hyperparameters, steps, param, momentum_buffer)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gpudl import ops
 from gpudl.ops import _arrays
 from gpudl.ops.adam import HYPERPARAMETERS
 from gpudl.optim._flat_store import FlatStore
+from gpudl.optim._step_tables import StepTables
 from gpudl.optim.optimizer import Optimizer, require_flags, require_numbers
 
 
@@ -63,10 +62,10 @@ class Adam(Optimizer):
     def _state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
-    def _run(self, store: FlatStore, segments: np.ndarray, table: np.ndarray, names: set[str]) -> None:
+    def _run(self, store: FlatStore, tables: StepTables, names: set[str]) -> None:
         largest = store.state("max_exp_avg_sq") if "max_exp_avg_sq" in names else None
         averages = (store.state("exp_avg"), store.state("exp_avg_sq"))
-        ops.adam_step(store.grad, segments, table, store.data, *averages, largest)
+        ops.adam_step(store.grad, *tables.arrays, store.data, *averages, largest)
 
 
 class AdamW(Adam):

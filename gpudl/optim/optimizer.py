@@ -12,6 +12,7 @@ from gpudl import _backend
 from gpudl.nn.parameter import Parameter
 from gpudl.ops import _arrays
 from gpudl.optim._flat_store import FlatStore, Slot, make_stores
+from gpudl.optim._step_tables import StepTables
 
 # Keys of PyTorch's groups that ours do not have: how it computes, and what its OneCycleLR leaves there.
 _PYTORCH_EXECUTION = {"foreach", "fused", "capturable", "differentiable"}
@@ -42,8 +43,9 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups = groups
         self._names: dict[int, str] = {}
-        self._steps: dict[int, int] = {}
+        self._with_state: set[int] = set()  # parameters that have been updated
         self._stores: list[FlatStore] = []
+        self._tables: list[StepTables] = []
         self._build()
 
     @property
@@ -60,7 +62,7 @@ class Optimizer:
         """The kinds of state that a group uses."""
         raise NotImplementedError
 
-    def _run(self, store: FlatStore, segments: np.ndarray, table: np.ndarray, names: set[str]) -> None:
+    def _run(self, store: FlatStore, tables: StepTables, names: set[str]) -> None:
         """One call of the operator."""
         raise NotImplementedError
 
@@ -107,8 +109,11 @@ class Optimizer:
     def _build(self) -> None:
         """New stores for all parameters; state moves along."""
         before = [(slot, dict(store.states)) for store in self._stores for slot in store.slots]
+        counts = self._counts()
         members = [parameter for group in self.param_groups for parameter in group["params"]]
         self._stores = make_stores(members)
+        self._tables = [StepTables(s, len(self.param_groups), len(self.columns)) for s in self._stores]
+        self._set_counts(counts)
         slots = self._slots()
         for slot, states in before:
             new = slots[id(slot.parameter)]
@@ -120,6 +125,18 @@ class Optimizer:
 
     def _slots(self) -> dict[int, Slot]:
         return {id(slot.parameter): slot for store in self._stores for slot in store.slots}
+
+    def _counts(self) -> dict[int, int]:
+        """How often each parameter has been updated; waits for the device."""
+        return {
+            id(slot.parameter): count
+            for store, tables in zip(self._stores, self._tables, strict=True)
+            for slot, count in zip(store.slots, tables.counts(), strict=True)
+        }
+
+    def _set_counts(self, counts: dict[int, int]) -> None:
+        for store, tables in zip(self._stores, self._tables, strict=True):
+            tables.set_counts([counts.get(id(slot.parameter), 0) for slot in store.slots])
 
     def name_parameters(self, named_parameters: Iterable[tuple[str, Parameter]]) -> None:
         """Give names to an optimizer that was made without, as `model.named_parameters()` lists them."""
@@ -139,32 +156,32 @@ class Optimizer:
         value = None if closure is None else closure()
         for group in self.param_groups:
             self._check(group)
-        groups = {id(parameter): group for group in self.param_groups for parameter in group["params"]}
-        slots = [slot for store in self._stores for slot in store.slots]
-        for slot in slots:
-            if not slot.held:
-                raise RuntimeError(f"{self._op}: another optimizer has taken parameter {self._label(slot)}")
         for store in self._stores:
-            moving = [s for s in store.slots if s.parameter.requires_grad and s.parameter.grad is not None]
-            if moving:
-                self._step_store(store, moving, groups)
+            for slot in store.slots:
+                if not slot.held:
+                    raise RuntimeError(
+                        f"{self._op}: another optimizer has taken parameter {self._label(slot)}"
+                    )
+        values = [self._row(group) for group in self.param_groups]
+        group_of = {id(p): i for i, group in enumerate(self.param_groups) for p in group["params"]}
+        for store, tables in zip(self._stores, self._tables, strict=True):
+            rows = [group_of[id(slot.parameter)] if _moves(slot.parameter) else -1 for slot in store.slots]
+            if max(rows) >= 0:
+                tables.update(rows, values)
+                self._step_store(store, tables, rows)
         return value
 
-    def _step_store(self, store: FlatStore, moving: list[Slot], groups: dict[int, dict[str, Any]]) -> None:
-        segments = np.empty((len(moving), 3), np.int64)
-        table = np.empty((len(moving), len(self.columns)))
-        names: set[str] = set()
-        for i, slot in enumerate(moving):
-            group = groups[id(slot.parameter)]
-            segments[i] = slot.offset, slot.size, self._steps.get(id(slot.parameter), 0) + 1
-            table[i] = self._row(group)
-            names.update(self._state_names(group))
-        self._run(store, segments, table, names)
-        for slot in moving:
-            self._count_step(slot, groups[id(slot.parameter)])
+    def _step_store(self, store: FlatStore, tables: StepTables, rows: list[int]) -> None:
+        groups = {row: self.param_groups[row] for row in rows if row >= 0}
+        self._run(store, tables, {name for group in groups.values() for name in self._state_names(group)})
+        counted = {row for row, group in groups.items() if self._counts_steps(group)}
+        for slot, row in zip(store.slots, rows, strict=True):
+            if row in counted:
+                self._with_state.add(id(slot.parameter))
 
-    def _count_step(self, slot: Slot, group: dict[str, Any]) -> None:
-        self._steps[id(slot.parameter)] = self._steps.get(id(slot.parameter), 0) + 1
+    def _counts_steps(self, group: dict[str, Any]) -> bool:
+        """Whether the operator counts the steps of this group."""
+        return True
 
     def _label(self, slot: Slot) -> str:
         return repr(self._names.get(id(slot.parameter), f"of shape {slot.parameter.shape}"))
@@ -186,10 +203,14 @@ class Optimizer:
         slot = self._slots().get(id(parameter))
         if slot is None:
             raise ValueError(f"{self._op}: parameter_state needs a parameter of this optimizer")
-        group = next(g for g in self.param_groups if any(p is parameter for p in g["params"]))
-        if id(parameter) not in self._steps:
+        return self._state_of(slot, self._counts())
+
+    def _state_of(self, slot: Slot, counts: dict[int, int]) -> dict[str, Any]:
+        parameter = slot.parameter
+        if id(parameter) not in self._with_state:
             return {}
-        state: dict[str, Any] = {"step": self._steps[id(parameter)]} if self._counts_in_state() else {}
+        group = next(g for g in self.param_groups if any(p is parameter for p in g["params"]))
+        state: dict[str, Any] = {"step": counts[id(parameter)]} if self._counts_in_state() else {}
         for name in self._state_names(group):
             if name in slot.store.states:
                 state[name] = slot.view(slot.store.states[name])
@@ -207,8 +228,11 @@ class Optimizer:
             packed = {name: value for name, value in group.items() if name != "params"}
             packed["params"] = [keys[id(parameter)] for parameter in group["params"]]
             groups.append(packed)
+        slots, counts = self._slots(), self._counts()
         members = [parameter for group in self.param_groups for parameter in group["params"]]
-        state = {keys[id(p)]: self.parameter_state(p) for p in members if id(p) in self._steps}
+        state = {
+            keys[id(p)]: self._state_of(slots[id(p)], counts) for p in members if id(p) in self._with_state
+        }
         return {"state": state, "param_groups": groups}
 
     def _keys(self, keyed_by: str) -> dict[int, Any]:
@@ -243,9 +267,9 @@ class Optimizer:
                 loaded[identity] = self._checked_state(key, entry, slots[identity], by_id[identity])
         for own, new in zip(self.param_groups, groups, strict=True):
             own.update(new)
-        self._steps = {}
-        for identity, (count, arrays) in loaded.items():
-            self._steps[identity] = count
+        self._with_state = set(loaded)
+        self._set_counts({identity: count for identity, (count, _) in loaded.items()})
+        for identity, (_, arrays) in loaded.items():
             for name, array in arrays.items():
                 slot = slots[identity]
                 slot.view(slot.store.state(name))[...] = array
@@ -340,6 +364,10 @@ def _members(op: str, params: Any) -> tuple[list[Parameter], list[str] | None]:
         if not isinstance(member, Parameter):
             raise TypeError(f"{op}: params must hold Parameters, got {type(member).__name__}")
     return members, [entry[0] for entry in entries] if entries and all(named) else None
+
+
+def _moves(parameter: Parameter) -> bool:
+    return parameter.requires_grad and parameter.grad is not None
 
 
 def _all_text(keys: list[Any]) -> bool:

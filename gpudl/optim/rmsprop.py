@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gpudl import ops
 from gpudl.ops import _arrays
 from gpudl.ops.rmsprop import HYPERPARAMETERS
 from gpudl.optim._flat_store import FlatStore
+from gpudl.optim._step_tables import StepTables
 from gpudl.optim.optimizer import Optimizer, require_flags, require_numbers
 
 
@@ -54,6 +53,6 @@ class RMSprop(Optimizer):
         buffer = ("momentum_buffer",) if group["momentum"] else ()
         return ("square_avg", *buffer, *(("grad_avg",) if group["centered"] else ()))
 
-    def _run(self, store: FlatStore, segments: np.ndarray, table: np.ndarray, names: set[str]) -> None:
+    def _run(self, store: FlatStore, tables: StepTables, names: set[str]) -> None:
         extra = {n: store.state(n) if n in names else None for n in ("momentum_buffer", "grad_avg")}
-        ops.rmsprop_step(store.grad, segments, table, store.data, store.state("square_avg"), **extra)
+        ops.rmsprop_step(store.grad, *tables.arrays, store.data, store.state("square_avg"), **extra)

@@ -8,7 +8,8 @@ import numpy as np
 
 from gpudl import ops
 from gpudl.ops.sgd import HYPERPARAMETERS
-from gpudl.optim._flat_store import FlatStore, Slot
+from gpudl.optim._flat_store import FlatStore
+from gpudl.optim._step_tables import StepTables
 from gpudl.optim.optimizer import Optimizer, require_flags, require_numbers
 
 
@@ -55,10 +56,9 @@ class SGD(Optimizer):
     def _counts_in_state(self) -> bool:
         return False
 
-    def _count_step(self, slot: Slot, group: dict[str, Any]) -> None:
-        if group["momentum"]:  # the first step with momentum fills the buffer
-            super()._count_step(slot, group)
+    def _counts_steps(self, group: dict[str, Any]) -> bool:
+        return bool(group["momentum"])  # the first step with momentum fills the buffer
 
-    def _run(self, store: FlatStore, segments: np.ndarray, table: np.ndarray, names: set[str]) -> None:
+    def _run(self, store: FlatStore, tables: StepTables, names: set[str]) -> None:
         buffer = store.state("momentum_buffer") if names else None
-        ops.sgd_step(store.grad, segments, table, store.data, buffer)
+        ops.sgd_step(store.grad, *tables.arrays, store.data, buffer)

@@ -14,10 +14,12 @@ class Cost:
 
     calls : as in CALLS; the largest of them is measured.
     requests : dtype -> requests a sector; more than 1 needs its reason beside it.
+    cached : names of small buffers that every block reads again, from cache; they are not measured.
     """
 
     calls: Callable
     requests: Callable = lambda dtype: 1
+    cached: frozenset = frozenset()
 
 
 def aligned(array, offset=0):
