@@ -72,11 +72,6 @@ __global__ void __launch_bounds__(kThreads)
   mean[channel] = rstd[channel] = A(0);
 }
 
-template <class Function>
-void dispatch_statistics(DType dtype, Function&& function) {
-  return dtype == DType::float64 ? function(TypeTag<double>{}) : function(TypeTag<float>{});
-}
-
 }  // namespace
 
 // ---- launchers

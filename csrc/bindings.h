@@ -10,6 +10,8 @@ void bind_batch_norm(Operators& operators);
 void bind_dropout(Operators& operators);
 void bind_dropout2d(Operators& operators);
 void bind_gaussian_noise(Operators& operators);
+void bind_group_norm(Operators& operators);
+void bind_layer_norm(Operators& operators);
 void bind_philox(Operators& operators);
 void bind_rmsprop(Operators& operators);
 void bind_sgd(Operators& operators);

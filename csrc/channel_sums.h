@@ -7,6 +7,12 @@
 // Bytes of a number of the type that `dtype` is computed in.
 inline std::int64_t accumulate_bytes(DType dtype) { return dtype == DType::float64 ? 8 : 4; }
 
+// function(TypeTag<A>) for that type.
+template <class Function>
+void dispatch_statistics(DType dtype, Function&& function) {
+  return dtype == DType::float64 ? function(TypeTag<double>{}) : function(TypeTag<float>{});
+}
+
 // The memory `count` such numbers further on.
 inline void* numbers_after(void* memory, std::int64_t count, DType dtype) {
   return static_cast<char*>(memory) + count * accumulate_bytes(dtype);

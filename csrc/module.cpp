@@ -17,6 +17,8 @@ const Operators& operators() {
     bind_dropout(list);
     bind_dropout2d(list);
     bind_gaussian_noise(list);
+    bind_group_norm(list);
+    bind_layer_norm(list);
     bind_philox(list);
     bind_rmsprop(list);
     bind_sgd(list);
