@@ -16,6 +16,7 @@ const Operators& operators() {
     bind_adaptive_max_pool2d(list);
     bind_add(list);
     bind_avg_pool2d(list);
+    bind_batch_norm(list);
     bind_class_losses(list);
     bind_concat(list);
     bind_counts(list);
@@ -24,6 +25,8 @@ const Operators& operators() {
     bind_flat(list);
     bind_gaussian_noise(list);
     bind_global_avg_pool2d(list);
+    bind_group_norm(list);
+    bind_layer_norm(list);
     bind_layout(list);
     bind_losses(list);
     bind_max_pool2d(list);

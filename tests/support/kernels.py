@@ -11,10 +11,6 @@ from gpudl import simt
 # or cuda are skipped with its name.
 WITHOUT_KERNEL = frozenset(
     [
-        "batch_norm_backward",
-        "batch_norm_forward",
-        "batch_norm_inference",
-        "batch_norm_inference_backward",
         "conv2d_backward_bias",
         "conv2d_backward_data",
         "conv2d_backward_weight",
@@ -23,16 +19,12 @@ WITHOUT_KERNEL = frozenset(
         "conv_transpose2d_backward_data",
         "conv_transpose2d_backward_weight",
         "conv_transpose2d_forward",
-        "group_norm_backward",
-        "group_norm_forward",
         "image_affine",
         "image_color",
         "image_crop",
         "image_erase",
         "image_normalize",
         "image_resize",
-        "layer_norm_backward",
-        "layer_norm_forward",
         "linear_backward_bias",
         "linear_backward_data",
         "linear_backward_weight",

@@ -1,0 +1,118 @@
+// How a kernel goes through (samples, rows, C), channels-last memory.
+//
+// Rows are joined to wide ones, whose length is a whole number of sectors of 32 bytes, so that vectors of 16 bytes fit for
+// every C: a column of a wide row is always the same channel. A thread holds the group of 16 bytes of some columns and goes
+// down the rows; `lanes` threads stand side by side, and kThreads / lanes of them below each other.
+#pragma once
+
+#include "device/vector.h"
+#include "dispatch.h"
+
+struct ChannelTiles {
+  std::int64_t samples = 0, rows = 0, channels = 0;  // rows of a sample
+  std::int64_t joined = 0;                           // rows of a wide row
+  std::int64_t width = 0;                            // elements of a wide row
+  std::int64_t wide_rows = 0;                        // of a sample, the last of them perhaps not whole
+  std::int64_t chunk = 0;                            // wide rows of a block
+  std::int64_t pieces = 0;                           // blocks of a sample below each other
+  std::int64_t columns = 0;                          // blocks side by side
+  int lanes = 1;
+
+  __host__ __device__ std::int64_t sample_size() const { return rows * channels; }
+  // Partial results that a channel of a sample gets; they lie as (samples, entries, C).
+  __host__ __device__ std::int64_t entries() const { return pieces * joined; }
+  std::int64_t partials() const { return samples * entries() * channels; }
+  std::int64_t blocks() const { return samples * pieces * columns; }
+
+  // Rows that an entry stands for.
+  __device__ __forceinline__ std::int64_t rows_of(std::int64_t entry) const {
+    const std::int64_t begin = entry / joined * chunk, end = min(begin + chunk, wide_rows);
+    const bool absent = end == wide_rows && (wide_rows - 1) * joined + entry % joined >= rows;
+    return end - begin - (absent ? 1 : 0);
+  }
+};
+
+// Cut by the shape alone: the bits do not depend on the machine. All zero where there are no elements.
+ChannelTiles channel_tiles(std::int64_t samples, std::int64_t rows, std::int64_t channels, DType dtype);
+
+// A grid of one block of kThreads per tile, refused where CUDA has no such grid.
+simt::LaunchConfig tile_config(const ChannelTiles& tiles, simt::Stream stream);
+
+// The place of a thread: wide rows row, row + step, ... below end of the columns from `column` on. `full` of its N columns
+// exist, `tail` of them in the last wide row. A thread without work has row == end.
+template <int N>
+struct TileThread {
+  std::int64_t sample, piece, column, row, end, last;
+  int lanes, step, full, tail;
+
+  __device__ __forceinline__ explicit TileThread(const ChannelTiles& tiles) {
+    const unsigned block = blockIdx.x / unsigned(tiles.columns), tile = blockIdx.x % unsigned(tiles.columns);
+    lanes = tiles.lanes;
+    const int lane = int(threadIdx.x) % lanes, below = int(threadIdx.x) / lanes;
+    piece = block % unsigned(tiles.pieces);
+    sample = block / unsigned(tiles.pieces);
+    column = (std::int64_t(tile) * lanes + lane) * N;
+    last = tiles.wide_rows - 1;
+    step = kThreads / lanes;
+    full = existing(tiles.width);
+    tail = existing(tiles.sample_size() - last * tiles.width);
+    end = min((piece + 1) * tiles.chunk, tiles.wide_rows);
+    row = below < step && full > 0 ? min(piece * tiles.chunk + below, end) : end;
+  }
+
+  __device__ __forceinline__ bool uppermost() const { return int(threadIdx.x) < lanes; }
+  __device__ __forceinline__ int elements(std::int64_t wide_row) const { return wide_row == last ? tail : full; }
+
+  // Elements that the thread meets in its column j.
+  __device__ __forceinline__ std::int64_t count(int j) const {
+    if (j >= full || row >= end) return 0;
+    const std::int64_t visited = (end - row + step - 1) / step;
+    return visited - (row + (visited - 1) * step == last && j >= tail ? 1 : 0);
+  }
+
+ private:
+  __device__ __forceinline__ int existing(std::int64_t length) const {
+    return int(max(std::int64_t(0), min(std::int64_t(N), length - column)));
+  }
+};
+
+// The values of the threads below each other combined, for each of their columns; the uppermost gets the result. Once in a
+// kernel, by all threads.
+template <int N, class Value, class Combine>
+__device__ __forceinline__ void reduce_columns(Value (&values)[N], int lanes, Combine combine) {
+  SHARED_MEMORY(shared, Value[N][kThreads]);
+  const int height = kThreads / lanes, mine = int(threadIdx.x) / lanes;
+#pragma unroll
+  for (int j = 0; j < N; j++) shared[j][threadIdx.x] = values[j];
+  int reach = 1;
+  while (2 * reach < height) reach *= 2;
+  for (; reach > 0; reach /= 2) {
+    __syncthreads();
+    if (mine >= reach || mine + reach >= height) continue;
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      values[j] = combine(values[j], shared[j][threadIdx.x + unsigned(reach * lanes)]);
+      shared[j][threadIdx.x] = values[j];
+    }
+  }
+}
+
+// The channels of neighbouring columns one after the other, and their groups of `size` channels.
+struct ChannelWalk {
+  std::int64_t channels, size, channel, group, within;
+
+  __device__ __forceinline__ ChannelWalk(std::int64_t channels_, std::int64_t size_, std::int64_t column)
+      : channels(channels_),
+        size(size_),
+        channel(column % channels_),
+        group(channel / size_),
+        within(channel % size_) {}
+
+  __device__ __forceinline__ void next() {
+    if (++within == size) {
+      within = 0;
+      group++;
+    }
+    if (++channel == channels) channel = group = within = 0;
+  }
+};
