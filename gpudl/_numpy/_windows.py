@@ -11,7 +11,9 @@ from gpudl import _parallel
 # Elements of the output that one block makes. With 65536 max pooling took 1.2 to 1.4 times as long: calls on two
 # threads have to be long, as each waits for the interpreter lock between them.
 _BLOCK = 1 << 18
-_ALONE = 1 << 16  # elements that one thread does in less time than two that pass the interpreter lock to one another
+_ALONE = (
+    1 << 16
+)  # elements that one thread does in less time than two that pass the interpreter lock to one another
 
 Pair = tuple[int, int]
 

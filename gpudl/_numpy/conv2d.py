@@ -18,8 +18,9 @@ from gpudl._numpy import (
     _conv2d_winograd,
     _conv2d_winograd_rows,
 )
+from gpudl._numpy._channels import Channels, column_sums
 from gpudl._numpy._conv2d_phases import Phase, phases
-from gpudl._numpy._conv2d_tiles import Pair, add_product, sum_partials
+from gpudl._numpy._conv2d_tiles import Pair
 from gpudl._numpy._precision import computed_in_float32
 
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
@@ -45,15 +46,11 @@ def algorithm(
     *,
     weight_gradient: bool = False,
 ) -> str:
-    """The fastest form of a dense convolution (one group): "bands", "planar", "winograd", "winograd rows" or "im2col"."""
+    """The fastest form of a dense convolution: "bands", "planar", "winograd", "winograd rows" or "im2col"."""
+    if channels < _PLANAR_CHANNELS and dilation == (1, 1) and _conv2d_bands.pays(output[1], field, filters):
+        return "bands"
     # Planes are copied in runs of a row of outputs, channels stored last in runs of a row of the window: the longer
     # runs are the faster. For the weight gradient planes always are, (128, 6, 14, 14) -> 16 by a fifth.
-    if (
-        channels < _PLANAR_CHANNELS
-        and dilation == (1, 1)
-        and _conv2d_bands.outputs_together(output[1], field[1], filters) > 1
-    ):
-        return "bands"
     if channels < _PLANAR_CHANNELS and (weight_gradient or output[1] > field[1] * channels):
         return "planar"
     P, Q = output
@@ -201,25 +198,22 @@ def conv2d_backward_weight(
         _backward_weight(dy[..., outs], x[..., ins], dweight[outs], stride, padding, dilation)
 
 
-# Rows of dy whose sum is one partial of the bias gradient.
-_PIXELS_PER_PARTIAL = 8192
-
-
 @computed_in_float32("dbias")
 def conv2d_backward_bias(dy: np.ndarray, dbias: np.ndarray) -> None:
-    """dbias = the sum of dy over images and pixels: products with ones, which BLAS sums in a fixed order."""
+    """dbias = the sum of dy over images and pixels."""
     pixels = _channels_last(dy).reshape(-1, dy.shape[1])
     if pixels.size == 0:
         dbias[...] = 0
         return
-    pieces = _parallel.ranges(len(pixels), _PIXELS_PER_PARTIAL)
-    ones = np.ones((1, _PIXELS_PER_PARTIAL), dy.dtype)
+    channels = Channels(*pixels.shape)
+    totals = np.zeros((len(channels.blocks), channels.channels))
 
-    def add(i: int, slot: np.ndarray, first: bool) -> None:
-        start, stop = pieces[i]
-        add_product(ones[:, : stop - start], pixels[start:stop], slot, first)
+    def block(i: int) -> None:
+        for (part,) in channels.wide(i, pixels):
+            totals[i] += channels.fold(column_sums(part))
 
-    dbias[...] = sum_partials(len(pieces), (1, len(dbias)), dbias.dtype, add)[0]
+    channels.run(block, blas=True)
+    dbias[...] = totals.sum(axis=0)
 
 
 def _correlate(
