@@ -77,7 +77,7 @@ class _SingleThreadedBlas:
     """BLAS on one thread while anybody is inside: the first in sets it, the last out restores it.
 
     OpenBLAS cuts a product differently for every thread count, and its edge tiles round differently, so its
-    own threads would make bits depend on their number. Entering and leaving took 5 us.
+    own threads would make bits depend on their number.
     """
 
     def __init__(self) -> None:
@@ -99,13 +99,14 @@ class _SingleThreadedBlas:
                 _set_blas_threads(self._before)
 
 
+# threadpoolctl 3.8 lets only the first Python thread that ever asked set a count; `_real_set_num_threads` is without
+# that check, which took most of the time of a switch. Before 3.8 there is neither.
+_blas_setters = [getattr(library, "_real_set_num_threads", library.set_num_threads) for library in _blas]
+
+
 def _set_blas_threads(counts: list[int]) -> None:
-    """threadpoolctl 3.8 lets only the first Python thread that ever asked set a count, until that is cleared."""
-    for library, count in zip(_blas, counts, strict=True):
-        clear = getattr(library, "clear_controlling_thread", None)
-        if clear is not None:
-            clear(force=True)
-        library.set_num_threads(count)
+    for set_threads, count in zip(_blas_setters, counts, strict=True):
+        set_threads(count)
 
 
 _single_threaded_blas = _SingleThreadedBlas()

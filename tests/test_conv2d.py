@@ -24,6 +24,10 @@ CASES = {
     "pixel": ((1, 1, 1, 1), (1, 1, 1, 1), {}),
     "empty batch": ((0, 3, 5, 5), (4, 3, 3, 3), {}),
     "planar": ((2, 3, 7, 9), (5, 3, 3, 2), {"stride": (2, 1), "padding": (1, 2)}),
+    "planar, many filters": ((2, 3, 7, 9), (40, 3, 3, 2), {"stride": (2, 1), "padding": (1, 2)}),
+    "bands": ((5, 2, 9, 12), (6, 2, 4, 5), {"padding": (1, 0)}),
+    "bands, stride": ((3, 3, 11, 13), (5, 3, 3, 5), {"stride": (2, 3), "padding": (1, 3)}),
+    "bands, padding": ((2, 1, 8, 7), (3, 1, 5, 7), {"padding": (4, 6), "stride": (3, 2)}),
     "planar, dilated": ((3, 2, 9, 8), (31, 2, 3, 3), {"dilation": (2, 3), "padding": (2, 3)}),
     "im2col, few channels": ((3, 11, 9, 8), (31, 11, 3, 3), {"dilation": (2, 3), "padding": (2, 3)}),
     "im2col": ((2, 13, 7, 6), (33, 13, 3, 3), {"padding": (1, 1)}),
@@ -103,7 +107,7 @@ def test_backward(executor, case, dtype):
 def test_each_case_runs_the_algorithm_it_is_named_after():
     for case, (x_shape, weight_shape, numbers) in CASES.items():
         family = case.partition(",")[0]
-        if family not in ("planar", "im2col", "winograd", "winograd rows"):
+        if family not in ("bands", "planar", "im2col", "winograd", "winograd rows"):
             continue
         stride, dilation = numbers.get("stride", (1, 1)), numbers.get("dilation", (1, 1))
         groups = numbers.get("groups", 1)
@@ -138,7 +142,17 @@ def test_the_oracle_of_the_gradients_is_that_of_finite_differences():
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(
-    "case", ["planar", "im2col", "pointwise", "winograd, odd", "winograd rows, odd", "depthwise", "groups"]
+    "case",
+    [
+        "bands, stride",
+        "planar",
+        "im2col",
+        "pointwise",
+        "winograd, odd",
+        "winograd rows, odd",
+        "depthwise",
+        "groups",
+    ],
 )
 def test_any_memory_layout(executor, case, layout):
     x, weight, bias, numbers, _, dy = make(case)
@@ -179,7 +193,17 @@ def test_any_shape(n, c, k, groups, extents, field, stride, padding, dilation):
 
 @pytest.mark.parametrize(
     "case",
-    ["planar", "im2col, stride", "pointwise", "winograd, odd", "winograd rows, tall", "depthwise", "groups"],
+    [
+        "bands",
+        "bands, stride",
+        "planar",
+        "im2col, stride",
+        "pointwise",
+        "winograd, odd",
+        "winograd rows, tall",
+        "depthwise",
+        "groups",
+    ],
 )
 def test_same_bits_for_any_thread_count(case):
     x, weight, bias, numbers, _, dy = make(case, F4)
@@ -197,16 +221,19 @@ def test_same_bits_for_any_thread_count(case):
     assert len(results) == 1
 
 
-@pytest.mark.parametrize("case", ["planar", "im2col", "winograd, even", "winograd rows, even", "depthwise"])
+@pytest.mark.parametrize(
+    "case", ["bands", "planar", "im2col", "winograd, even", "winograd rows, even", "depthwise"]
+)
 def test_nan_reaches_the_pixels_whose_window_holds_it(case):
     x, weight, bias, numbers, _expected, _ = make(case)
     x[0, 0, 2, 3] = np.nan
     reached = np.isnan(oracle.conv2d_forward(x, weight, bias, **numbers))
     y = ops.conv2d_forward(x, weight, bias, **numbers)
     assert np.isnan(y[reached]).all()
-    # Winograd mixes the pixels of a 4x4 piece, so a NaN may reach a neighbour in the same piece as well.
+    # Winograd mixes the pixels of a 4x4 piece, so a NaN may reach a neighbour in the same piece as well; bands multiply
+    # the whole window of several neighbours.
     assert np.isfinite(y[1:]).all()
-    if not case.startswith("winograd"):
+    if not case.startswith(("winograd", "bands")):
         assert np.array_equal(np.isnan(y), reached)
 
 

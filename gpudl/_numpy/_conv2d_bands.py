@@ -4,7 +4,8 @@ A product with 6 filters leaves most of a BLAS kernel's columns idle, and an inp
 of a few numbers, R * S times its size. Here a row of the left matrix is the window that `q` neighbouring outputs see
 together, and the right one holds the filters once for each of them, shifted. That multiplies zeros as well, but the
 product has q times as many columns and the unfolded input is up to q times smaller. Channels are last, so the results
-of a row, q * K of them, are where y has them.
+of a row, q * K of them, are where y has them. As 0 * NaN is NaN, one in x reaches all outputs of a window; Winograd's
+forms do that too.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _TILE = 1 << 21  # bytes of unfolded input
 # Work that fits two tiles makes two blocks: with 4 or 8 the ten calls of each are so short that LeNet's layers took 1.1
 # to 1.5 times as long, as threads wait for the interpreter lock between calls.
 _MIN_BLOCKS = 2
+_FEWEST_TOGETHER = 4
 _WIDEST = 96  # columns of a product; with so many BLAS is at its full speed
 # Filters by columns of dx, per column of the window, up to which the zeros of `backward_data` take less time than
 # adding R * S planes does.
@@ -36,8 +38,13 @@ _LARGEST_ROW = 50
 
 
 def outputs_together(Q: int, S: int, K: int) -> int:
-    """q: a divisor of Q, so that windows fill rows; beyond S more than half of the band were zero. 1 where none pays."""
+    """q: a divisor of Q, so that windows fill a row; at most S, as beyond it more than half of the band is zero."""
     return max(q for q in range(1, S + 1) if Q % q == 0 and q * K <= max(K, _WIDEST))
+
+
+def pays(Q: int, field: Pair, K: int) -> bool:
+    """Whether `correlate` and `backward_weight` are faster than other forms; with 3x3 windows they are not."""
+    return outputs_together(Q, field[1], K) >= _FEWEST_TOGETHER
 
 
 def whole_rows_pay(S: int, K: int, width: int) -> bool:

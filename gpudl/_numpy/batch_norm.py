@@ -181,9 +181,8 @@ def _affine(x: np.ndarray, y: np.ndarray, scale: np.ndarray, shift: np.ndarray |
             if shift is None:
                 np.multiply(part, scale[:width], out=result)
                 continue
-            product = _parallel.scratch("batch_norm", part.shape, x.dtype)
-            np.multiply(part, scale[:width], out=product)
-            np.add(product, shift[:width], out=result)
+            np.multiply(part, scale[:width], out=result)
+            np.add(result, shift[:width], out=result)
 
     channels.run(block, blas=False)
 

@@ -18,13 +18,17 @@ from gpudl._numpy import (
     _conv2d_winograd,
     _conv2d_winograd_rows,
 )
+from gpudl._numpy._channels import Channels, column_sums
 from gpudl._numpy._conv2d_phases import Phase, phases
-from gpudl._numpy._conv2d_tiles import Pair, add_product, sum_partials
+from gpudl._numpy._conv2d_tiles import Pair
 from gpudl._numpy._precision import computed_in_float32
 
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
 _PLANAR_CHANNELS = 12  # from here on, runs of channels stored last are long enough
-_WINOGRAD_CHANNELS = 32  # of either side; with 16, rows and im2col are within a fifth of one another
+_WINOGRAD_CHANNELS = 32  # of either side
+# With 16 and so many pixels, rows take 0.7 to 0.9 of im2col's time; with (16, 16, 28, 28) they take longer.
+_WINOGRAD_FEWEST_CHANNELS = 16
+_WINOGRAD_MANY_PIXELS = 1 << 16
 _BOTH_AXES_CHANNELS = 192  # of either side; with 128 both axes and rows alone tie, with 256 both axes win
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
 # Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
@@ -45,21 +49,18 @@ def algorithm(
     *,
     weight_gradient: bool = False,
 ) -> str:
-    """The fastest form of a dense convolution (one group): "bands", "planar", "winograd", "winograd rows" or "im2col"."""
+    """The fastest form of a dense convolution: "bands", "planar", "winograd", "winograd rows" or "im2col"."""
+    if channels < _PLANAR_CHANNELS and dilation == (1, 1) and _conv2d_bands.pays(output[1], field, filters):
+        return "bands"
     # Planes are copied in runs of a row of outputs, channels stored last in runs of a row of the window: the longer
     # runs are the faster. For the weight gradient planes always are, (128, 6, 14, 14) -> 16 by a fifth.
-    if (
-        channels < _PLANAR_CHANNELS
-        and dilation == (1, 1)
-        and _conv2d_bands.outputs_together(output[1], field[1], filters) > 1
-    ):
-        return "bands"
     if channels < _PLANAR_CHANNELS and (weight_gradient or output[1] > field[1] * channels):
         return "planar"
     P, Q = output
+    many = images * P * Q >= _WINOGRAD_MANY_PIXELS
     if (
         (field, stride, dilation) == ((3, 3), (1, 1), (1, 1))
-        and min(channels, filters) >= _WINOGRAD_CHANNELS
+        and min(channels, filters) >= (_WINOGRAD_FEWEST_CHANNELS if many else _WINOGRAD_CHANNELS)
         and min(P, Q) >= _WINOGRAD_EXTENT
         and images * P * Q >= max(_WINOGRAD_PIXELS, _WINOGRAD_PIXELS_PER_CHANNEL * max(channels, filters))
     ):
@@ -201,25 +202,22 @@ def conv2d_backward_weight(
         _backward_weight(dy[..., outs], x[..., ins], dweight[outs], stride, padding, dilation)
 
 
-# Rows of dy whose sum is one partial of the bias gradient.
-_PIXELS_PER_PARTIAL = 8192
-
-
 @computed_in_float32("dbias")
 def conv2d_backward_bias(dy: np.ndarray, dbias: np.ndarray) -> None:
-    """dbias = the sum of dy over images and pixels: products with ones, which BLAS sums in a fixed order."""
+    """dbias = the sum of dy over images and pixels."""
     pixels = _channels_last(dy).reshape(-1, dy.shape[1])
     if pixels.size == 0:
         dbias[...] = 0
         return
-    pieces = _parallel.ranges(len(pixels), _PIXELS_PER_PARTIAL)
-    ones = np.ones((1, _PIXELS_PER_PARTIAL), dy.dtype)
+    channels = Channels(*pixels.shape)
+    totals = np.zeros((len(channels.blocks), channels.channels))
 
-    def add(i: int, slot: np.ndarray, first: bool) -> None:
-        start, stop = pieces[i]
-        add_product(ones[:, : stop - start], pixels[start:stop], slot, first)
+    def block(i: int) -> None:
+        for (part,) in channels.wide(i, pixels):
+            totals[i] += channels.fold(column_sums(part))
 
-    dbias[...] = sum_partials(len(pieces), (1, len(dbias)), dbias.dtype, add)[0]
+    channels.run(block, blas=True)
+    dbias[...] = totals.sum(axis=0)
 
 
 def _correlate(
