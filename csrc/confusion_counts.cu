@@ -25,7 +25,9 @@ struct ArgmaxRows {
   unsigned long long* counts;
   TargetRule rule;
 
-  __device__ __forceinline__ void start(Record*, std::int64_t, int) const {}
+  __device__ __forceinline__ void start(Record* records, std::int64_t, int rows) const {
+    for (int r = int(threadIdx.x); r < rows; r += int(blockDim.x)) records[r] = {0};
+  }
 
   template <class Row, class Team>
   __device__ __forceinline__ Record operator()(Record record, const Row& row, const Team& team) const {
@@ -35,7 +37,7 @@ struct ArgmaxRows {
       const bool largest = v[0] == top || (v[0] != v[0] && top != top);
       if (largest && c < index) index = c;
     });
-    record.index = team.reduce(index, Lower{});
+    record.index = team.reduce(index, Minimum{});
     return record;
   }
 

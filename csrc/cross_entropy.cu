@@ -47,7 +47,7 @@ struct IndexRows {
   A own, share;
 
   __device__ __forceinline__ void start(Record* records, std::int64_t first, int rows) const {
-    for (int r = int(threadIdx.x); r < rows; r += int(blockDim.x)) records[r].target = target[first + r];
+    for (int r = int(threadIdx.x); r < rows; r += int(blockDim.x)) records[r] = {target[first + r], A(0), A(0)};
   }
 
   template <class Row, class Team>
@@ -65,11 +65,11 @@ struct IndexRows {
         weights += w;
       }
     });
-    total = team.reduce(total, Add{});
-    at_target = team.reduce(at_target, Add{});  // all others have 0
+    total = team.reduce(total, Sum{});
+    at_target = team.reduce(at_target, Sum{});  // all others have 0
     if (share != A(0)) {
-      spread = team.reduce(spread, Add{});
-      weights = team.reduce(weights, Add{});
+      spread = team.reduce(spread, Sum{});
+      weights = team.reduce(weights, Sum{});
     }
     const bool ignored = rule.ignored(t);
     const A counted = counted_weight(rule, t, weight), mass = own * counted, log_total = log(total);
@@ -105,7 +105,9 @@ struct ProbabilityRows {
   bool gradient;
   A own, share;
 
-  __device__ __forceinline__ void start(Record*, std::int64_t, int) const {}
+  __device__ __forceinline__ void start(Record* records, std::int64_t, int rows) const {
+    for (int r = int(threadIdx.x); r < rows; r += int(blockDim.x)) records[r] = {0, A(0), A(0)};
+  }
 
   __device__ __forceinline__ A wanted(std::int64_t c, A probability) const {
     return (probability * own + share) * weight_of(weight, c);
@@ -121,9 +123,9 @@ struct ProbabilityRows {
       mass += q;
       dot += q * z;
     });
-    total = team.reduce(total, Add{});
-    mass = team.reduce(mass, Add{});
-    dot = team.reduce(dot, Add{});
+    total = team.reduce(total, Sum{});
+    mass = team.reduce(mass, Sum{});
+    dot = team.reduce(dot, Sum{});
     record.loss = mass * log(total) - dot;
     record.counted = 1;
     if (!gradient) return record;

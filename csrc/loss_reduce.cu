@@ -1,6 +1,6 @@
 // From the losses of rows to their value, and from its gradient back to the rows.
 #include "cross_entropy.h"
-#include "device/teams.h"
+#include "device/reduce.h"
 #include "device/vector.h"
 #include "dispatch.h"
 #include "losses.h"
@@ -49,8 +49,8 @@ __global__ void __launch_bounds__(kThreads)
       if (mean) mass += double(weights[j]);
     }
   }
-  total = BlockTeam().reduce(total, Add{});
-  mass = BlockTeam().reduce(mass, Add{});
+  total = block_reduce(total, Sum{});
+  mass = block_reduce(mass, Sum{});
   if (threadIdx.x != 0) return;
   if (gridDim.x == 1) {
     store_reduced(total, mass, mean, value, factor);
@@ -69,8 +69,8 @@ __global__ void __launch_bounds__(kThreads) loss_reduce_total_kernel(const doubl
     total += partials[2 * i];
     mass += partials[2 * i + 1];
   }
-  total = BlockTeam().reduce(total, Add{});
-  mass = BlockTeam().reduce(mass, Add{});
+  total = block_reduce(total, Sum{});
+  mass = block_reduce(mass, Sum{});
   if (threadIdx.x == 0) store_reduced(total, mass, mean, value, factor);
 }
 

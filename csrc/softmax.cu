@@ -22,7 +22,7 @@ __device__ __forceinline__ void summarise(const Row& row, const Team& team, type
   top = greatest(row, team);
   total = 0;
   row.each([&](std::int64_t, const auto& v) { total += exp(v[0] - top); });
-  total = team.reduce(total, Add{});
+  total = team.reduce(total, Sum{});
 }
 
 struct SoftmaxForward : Plain {
@@ -57,7 +57,7 @@ struct SoftmaxBackward : Plain {
     using A = typename Row::V;
     A dot = 0;
     row.each([&](std::int64_t, const auto& v) { dot += v[0] * v[1]; });
-    dot = team.reduce(dot, Add{});
+    dot = team.reduce(dot, Sum{});
     row.map([&](std::int64_t, const auto& v) { return A(v[1] * (v[0] - dot)); });
     return record;
   }
@@ -70,7 +70,7 @@ struct LogSoftmaxBackward : Plain {
     using A = typename Row::V;
     A total = 0;
     row.each([&](std::int64_t, const auto& v) { total += v[0]; });
-    total = team.reduce(total, Add{});
+    total = team.reduce(total, Sum{});
     row.map([&](std::int64_t, const auto& v) { return A(v[0] - exp(v[1]) * total); });
     return record;
   }

@@ -17,7 +17,7 @@ __device__ __forceinline__ void sum_sample(const T* values, double* terms, std::
   if (sample < samples) {
     for (std::int64_t i = team.rank; i < size; i += team.size) total += double(widen(values[sample * size + i]));
   }
-  total = team.reduce(total, Add{});
+  total = team.reduce(total, Sum{});
   if (sample < samples && team.rank == 0) terms[sample] = total;
 }
 
@@ -39,7 +39,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     add_in_order_kernel(const T* terms, double* sums, std::int64_t samples, double weight, double count) {
   SHARED_MEMORY(tile, double[kThreads]);
-  double total = sums[0];
+  double total = threadIdx.x == 0 ? sums[0] : 0;
   for (std::int64_t base = 0; base < samples; base += kThreads) {
     const std::int64_t i = base + threadIdx.x;
     if (i < samples) tile[threadIdx.x] = weight * double(widen(terms[i]));

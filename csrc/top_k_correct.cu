@@ -30,7 +30,7 @@ struct RankRows {
   TargetRule rule;
 
   __device__ __forceinline__ void start(Record* records, std::int64_t first, int rows) const {
-    for (int r = int(threadIdx.x); r < rows; r += int(blockDim.x)) records[r].target = target[first + r];
+    for (int r = int(threadIdx.x); r < rows; r += int(blockDim.x)) records[r] = {target[first + r], 0};
   }
 
   template <class Row, class Team>
@@ -41,14 +41,14 @@ struct RankRows {
     row.each([&](std::int64_t c, const auto& v) {
       if (c == t) own = v[0];
     });
-    own = team.reduce(own, Add{});  // all others have 0
+    own = team.reduce(own, Sum{});  // all others have 0
     const bool own_is_nan = own != own;
     std::int64_t before = 0;
     row.each([&](std::int64_t c, const auto& v) {
       const bool above = !(v[0] <= own) && !own_is_nan, equal = v[0] == own || (own_is_nan && v[0] != v[0]);
       before += above || (equal && c < t);
     });
-    record.before = team.reduce(before, Add{});
+    record.before = team.reduce(before, Sum{});
     return record;
   }
 

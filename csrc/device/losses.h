@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "device/elementwise.h"
-#include "device/teams.h"
+#include "device/reduce.h"
 #include "losses.h"
 
 template <class Function, class A, int Inputs, int N, std::size_t... K>
@@ -75,7 +75,7 @@ __global__ void __launch_bounds__(kThreads) loss_sum_kernel(T* value, double* pa
     for (int j = 0; j < N; j++) sum += first + j < n ? terms[j] : A(0);
     total += double(sum);
   }
-  total = BlockTeam().reduce(total, Add{});
+  total = block_reduce(total, Sum{});
   if (threadIdx.x != 0) return;
   if (gridDim.x == 1) {
     value[0] = narrow<T>(A(total * scale));
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(kThreads)
     loss_total_kernel(T* value, const double* partials, std::int64_t count, double scale) {
   double total = 0;
   for (std::int64_t i = threadIdx.x; i < count; i += blockDim.x) total += partials[i];
-  total = BlockTeam().reduce(total, Add{});
+  total = block_reduce(total, Sum{});
   if (threadIdx.x == 0) value[0] = narrow<T>(accumulate_t<T>(total * scale));
 }
 

@@ -52,8 +52,8 @@ struct TileRow {
 };
 
 // A block takes `tile_rows` rows, a multiple of 8, through shared memory, so that whole vectors move whatever the
-// extent; `lanes` neighbouring lanes take a row. Any extent >= 1 whose tiles fit. Dynamic shared memory: a tile for each
-// input, then a record for each row.
+// extent; `lanes` neighbouring lanes take a row. Any extent >= 1 whose tiles fit. Dynamic shared memory: a tile for
+// each input, then a record for each row.
 template <class T, class Algorithm>
 __global__ void __launch_bounds__(kThreads)
     short_rows_kernel(RowArrays<T, Algorithm::kInputs> arrays, int tile_rows, int lanes, Algorithm algorithm) {
@@ -179,7 +179,7 @@ template <class Row, class Team>
 __device__ __forceinline__ typename Row::V greatest(const Row& row, const Team& team) {
   typename Row::V top = -INFINITY;
   row.each([&](std::int64_t, const auto& v) { top = nan_max(top, v[0]); });
-  return team.reduce(top, NanMax{});
+  return team.reduce(top, Maximum{});
 }
 
 constexpr int kLongRowThreads = 512;
@@ -232,7 +232,7 @@ void launch_rows(const RowArrays<T, Algorithm::kInputs>& arrays, const Algorithm
     simt::launch({grid, dim3(kThreads), static_cast<std::size_t>(shared), stream}, short_rows_kernel<T, Algorithm>,
                  arrays, int(tile_rows), lanes_for(arrays.extent), algorithm);
   } else {
-    simt::launch({grid, dim3(threads_for(arrays.extent, kKeptElements<A>)), 0, stream}, long_rows_kernel<T, Algorithm>, arrays,
-                 algorithm);
+    const dim3 threads(threads_for(arrays.extent, kKeptElements<A>));
+    simt::launch({grid, threads, 0, stream}, long_rows_kernel<T, Algorithm>, arrays, algorithm);
   }
 }

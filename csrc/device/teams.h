@@ -1,22 +1,9 @@
-// Threads that reduce together: some neighbouring lanes of a warp, or a whole block. One code serves both.
+// Threads that work together on a row: some neighbouring lanes of a warp, or a whole block. One code serves both.
 #pragma once
 
-#include "device/numbers.h"
+#include "device/reduce.h"
 
-// What `reduce` folds with; of two equal values either is taken.
-struct Add {
-  template <class V>
-  __device__ __forceinline__ V operator()(V a, V b) const {
-    return a + b;
-  }
-};
-struct NanMax {
-  template <class V>
-  __device__ __forceinline__ V operator()(V a, V b) const {
-    return nan_max(a, b);
-  }
-};
-struct Lower {
+struct Minimum {
   template <class V>
   __device__ __forceinline__ V operator()(V a, V b) const {
     return b < a ? b : a;
@@ -29,13 +16,9 @@ struct LaneTeam {
 
   __device__ __forceinline__ explicit LaneTeam(int lanes) : rank(int(threadIdx.x) & (lanes - 1)), size(lanes) {}
 
-  // The values of all lanes folded by a butterfly; every lane has the result.
-  template <class V, class Fold>
-  __device__ __forceinline__ V reduce(V value, Fold fold) const {
-    for (int distance = size / 2; distance > 0; distance /= 2) {
-      value = fold(value, __shfl_xor_sync(0xffffffffu, value, distance));
-    }
-    return value;
+  template <class V, class Combine>
+  __device__ __forceinline__ V reduce(V value, Combine combine) const {
+    return team_reduce(value, size, combine);
   }
 };
 
@@ -45,16 +28,9 @@ struct BlockTeam {
 
   __device__ __forceinline__ BlockTeam() : rank(int(threadIdx.x)), size(int(blockDim.x)) {}
 
-  template <class V, class Fold>
-  __device__ __forceinline__ V reduce(V value, Fold fold) const {
-    SHARED_MEMORY(of_warps, V[32]);
-    value = LaneTeam(32).reduce(value, fold);
-    __syncthreads();  // the reduction before this one has been read
-    if (rank % 32 == 0) of_warps[rank / 32] = value;
-    __syncthreads();
-    value = of_warps[0];
-    for (int warp = 1; warp < size / 32; warp++) value = fold(value, of_warps[warp]);
-    return value;
+  template <class V, class Combine>
+  __device__ __forceinline__ V reduce(V value, Combine combine) const {
+    return block_reduce(value, combine);
   }
 };
 

@@ -28,10 +28,18 @@ extern uint3 block_index;
 extern dim3 block_extent, grid_extent;
 extern bool tracing;  // whether instrumented accesses count: in a kernel, and not inside the executor
 
+// Where it is inlined into a kernel, the compiler sees nobody who reads `tracing` between the two writes, because calls
+// into the instrumentation are inserted last; the empty statements keep both.
 class Untraced {
  public:
-  Untraced() : before_(tracing) { tracing = false; }
-  ~Untraced() { tracing = before_; }
+  Untraced() : before_(tracing) {
+    tracing = false;
+    asm volatile("" ::: "memory");
+  }
+  ~Untraced() {
+    asm volatile("" ::: "memory");
+    tracing = before_;
+  }
   Untraced(const Untraced&) = delete;
   Untraced& operator=(const Untraced&) = delete;
 

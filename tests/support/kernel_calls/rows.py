@@ -92,6 +92,11 @@ def reduce_calls(dtype):
     yield [flat(4, made), aligned(np.zeros(4, made)), flat(1, dtype), flat(1, made)], {"reduction": 1}
 
 
+def two_vectors_of_losses(dtype):
+    """A vector of half precision is two of float32: each request asks for half of its sectors, the rest is in L1."""
+    return 2 if dtype.itemsize == 2 else 1
+
+
 def scale_calls(dtype):
     for shape in [(0, 3), (7, 1), (5, 7), (33, 130)]:
         for rows in (1, shape[0]):
@@ -145,7 +150,8 @@ def sum_calls(dtype):
 
 
 def measured_sum(dtype):
-    yield [matrix((40, 64), dtype), aligned(np.ones(2))], {"weight": 0.5}
+    """Two samples, because each writes its sum to a sector of its own."""
+    yield [matrix((2, 1024), dtype), aligned(np.ones(2))], {"weight": 0.5}
 
 
 CALLS = {
@@ -167,7 +173,7 @@ COSTS = {
     "log_softmax_forward": Cost(softmax_calls(1, MEASURED)),
     "log_softmax_backward": Cost(softmax_calls(2, MEASURED)),
     "cross_entropy_forward": Cost(measured_cross_entropy),
-    "loss_reduce": Cost(reduce_calls),
+    "loss_reduce": Cost(reduce_calls, two_vectors_of_losses),
     "scale_rows": Cost(two_warps_of_rows),
     "top_k_correct": Cost(one_block_of_rows),
     "sum_and_count": Cost(measured_sum),
