@@ -19,6 +19,7 @@ const Operators& operators() {
     bind_batch_norm(list);
     bind_class_losses(list);
     bind_concat(list);
+    bind_conv2d(list);
     bind_counts(list);
     bind_dropout(list);
     bind_dropout2d(list);
@@ -28,6 +29,7 @@ const Operators& operators() {
     bind_group_norm(list);
     bind_layer_norm(list);
     bind_layout(list);
+    bind_linear(list);
     bind_losses(list);
     bind_max_pool2d(list);
     bind_pad(list);

@@ -12,13 +12,7 @@ from gpudl import simt
 WITHOUT_KERNEL = frozenset(
     [
         "conv2d_backward_bias",
-        "conv2d_backward_data",
-        "conv2d_backward_weight",
-        "conv2d_forward",
         "conv_transpose2d_backward_bias",
-        "conv_transpose2d_backward_data",
-        "conv_transpose2d_backward_weight",
-        "conv_transpose2d_forward",
         "image_affine",
         "image_color",
         "image_crop",
@@ -26,9 +20,6 @@ WITHOUT_KERNEL = frozenset(
         "image_normalize",
         "image_resize",
         "linear_backward_bias",
-        "linear_backward_data",
-        "linear_backward_weight",
-        "linear_forward",
     ]
 )
 
