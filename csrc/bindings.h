@@ -6,6 +6,7 @@
 void bind_activations(Operators& operators);
 void bind_adam(Operators& operators);
 void bind_add(Operators& operators);
+void bind_backward_bias(Operators& operators);
 void bind_dropout(Operators& operators);
 void bind_dropout2d(Operators& operators);
 void bind_gaussian_noise(Operators& operators);

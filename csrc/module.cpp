@@ -13,6 +13,7 @@ const Operators& operators() {
     bind_activations(list);
     bind_adam(list);
     bind_add(list);
+    bind_backward_bias(list);
     bind_dropout(list);
     bind_dropout2d(list);
     bind_gaussian_noise(list);
