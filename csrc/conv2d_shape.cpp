@@ -74,3 +74,13 @@ Conv2dShape conv2d_shape(const Call& call, const char* x, const char* weight, co
   check_axis(call, x, y, s.W, s.S, s.Q, s.stride_w, s.pad_w, s.dilation_w);
   return s;
 }
+
+Conv2dShape flattened(const Conv2dShape& s) {
+  const bool every_pixel = s.R == 1 && s.S == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_h == 0 && s.pad_w == 0 &&
+                           s.P == s.H && s.Q == s.W;
+  if (!every_pixel || s.N == 0 || s.N * s.H * s.W > kLargest) return s;
+  Conv2dShape row = s;
+  row.N = row.H = row.P = 1;
+  row.W = row.Q = s.N * s.H * s.W;
+  return row;
+}

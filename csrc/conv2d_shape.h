@@ -19,3 +19,7 @@ struct Conv2dShape {
 // these roles: a gradient has the role of what it is the gradient of, and a transposed convolution swaps x and y. Checks
 // all that the two sides must agree on: dtypes, ranks, channels, extents and ranges.
 Conv2dShape conv2d_shape(const Call& call, const char* x, const char* weight, const char* y);
+
+// The same work with all pixels in one row, where windows are single pixels that meet each pixel of x once: a plain matrix
+// product, whose kernels need not ask what row or image a pixel is in.
+Conv2dShape flattened(const Conv2dShape& shape);

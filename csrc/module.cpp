@@ -14,9 +14,11 @@ const Operators& operators() {
     bind_adam(list);
     bind_add(list);
     bind_backward_bias(list);
+    bind_conv2d(list);
     bind_dropout(list);
     bind_dropout2d(list);
     bind_gaussian_noise(list);
+    bind_linear(list);
     bind_philox(list);
     bind_rmsprop(list);
     bind_sgd(list);
