@@ -9,6 +9,7 @@ void bind_adaptive_avg_pool2d(Operators& operators);
 void bind_adaptive_max_pool2d(Operators& operators);
 void bind_add(Operators& operators);
 void bind_avg_pool2d(Operators& operators);
+void bind_backward_bias(Operators& operators);
 void bind_batch_norm(Operators& operators);
 void bind_class_losses(Operators& operators);
 void bind_concat(Operators& operators);

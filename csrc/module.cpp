@@ -16,6 +16,7 @@ const Operators& operators() {
     bind_adaptive_max_pool2d(list);
     bind_add(list);
     bind_avg_pool2d(list);
+    bind_backward_bias(list);
     bind_batch_norm(list);
     bind_class_losses(list);
     bind_concat(list);

@@ -47,6 +47,26 @@ def test_backward(executor, rows, inputs, outputs, dtype):
     assert_close(executor.numpy(dbias), dy64.sum(0), dtype)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(
+    ("rows", "outputs"), [(0, 3), (1, 1), (999, 1), (1003, 10), (4000, 3), (37, 4096), (1500, 264)]
+)
+def test_bias_gradient(executor, rows, outputs, dtype):
+    """Few channels and many, rows that are no whole number of vectors, more of them than one block sums."""
+    dy = random_array((rows, outputs), dtype, seed=5)
+    dbias = executor.numpy(ops.linear_backward_bias(executor.array(dy)))
+    assert_close(dbias, dy.astype(np.float64).sum(0))
+
+
+def test_bias_gradient_takes_nan_and_inf_to_their_own_channel(executor):
+    dy = random_array((300, 5), np.float32, seed=5)
+    dy[7, 1], dy[250, 3] = np.nan, np.inf
+    dbias = executor.numpy(ops.linear_backward_bias(executor.array(dy)))
+    assert np.isnan(dbias[1])
+    assert dbias[3] == np.inf
+    assert np.isfinite(dbias[[0, 2, 4]]).all()
+
+
 def test_gradients_are_those_of_the_oracle():
     x, weight, bias = make(3, 5, 4)
     dy = random_array((3, 4), seed=4)

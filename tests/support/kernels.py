@@ -11,15 +11,12 @@ from gpudl import simt
 # or cuda are skipped with its name.
 WITHOUT_KERNEL = frozenset(
     [
-        "conv2d_backward_bias",
-        "conv_transpose2d_backward_bias",
         "image_affine",
         "image_color",
         "image_crop",
         "image_erase",
         "image_normalize",
         "image_resize",
-        "linear_backward_bias",
     ]
 )
 

@@ -1,0 +1,40 @@
+"""Calls of the gradients of biases."""
+
+import numpy as np
+
+from tests.support.arrays import random_array
+from tests.support.kernel_calls.base import Cost, aligned
+
+# Rows and channels: none, one, rows folded to a vector with a last one cut short, several tiles of channels, several
+# blocks of rows, the loop that has four loads under way.
+SHAPES = [(0, 5), (3, 0), (1, 1), (700, 1), (133, 10), (9000, 3), (5, 4096), (70, 264), (600, 130)]
+
+
+def rows(dtype):
+    for count, channels in SHAPES:
+        for offset in (0, 1):
+            dy = aligned(random_array((count, channels), dtype), offset)
+            yield [dy, aligned(np.zeros(channels, dtype), offset)], {}
+
+
+def images(dtype):
+    for N, C, H, W in [(2, 5, 3, 7), (0, 3, 2, 2), (3, 1, 1, 4), (1, 72, 9, 5)]:
+        dy = aligned(random_array((N, H, W, C), dtype)).transpose(0, 3, 1, 2)
+        yield [dy, aligned(np.zeros(C, dtype))], {}
+
+
+def whole_sectors(dtype):
+    """Rows that end on sectors; of others, neighbouring tiles share some."""
+    yield [aligned(random_array((2048, 128), dtype)), aligned(np.zeros(128, dtype))], {}
+
+
+CALLS = {
+    "linear_backward_bias": rows,
+    "conv2d_backward_bias": images,
+    "conv_transpose2d_backward_bias": images,
+}
+COSTS = {operator: Cost(whole_sectors) for operator in ("linear_backward_bias",)}
+WITHOUT_COST = {
+    operator: "the launch is that of linear_backward_bias"
+    for operator in ("conv2d_backward_bias", "conv_transpose2d_backward_bias")
+}
