@@ -20,6 +20,12 @@ const Operators& operators() {
     bind_dropout2d(list);
     bind_gaussian_noise(list);
     bind_global_avg_pool2d(list);
+    bind_image_affine(list);
+    bind_image_color(list);
+    bind_image_crop(list);
+    bind_image_erase(list);
+    bind_image_normalize(list);
+    bind_image_resize(list);
     bind_max_pool2d(list);
     bind_philox(list);
     bind_rmsprop(list);
