@@ -28,6 +28,12 @@ const Operators& operators() {
     bind_gaussian_noise(list);
     bind_global_avg_pool2d(list);
     bind_group_norm(list);
+    bind_image_affine(list);
+    bind_image_color(list);
+    bind_image_crop(list);
+    bind_image_erase(list);
+    bind_image_normalize(list);
+    bind_image_resize(list);
     bind_layer_norm(list);
     bind_layout(list);
     bind_linear(list);

@@ -57,11 +57,13 @@ def test_memory_bound_kernels_move_what_they_must(operator, dtype):
     arrays, numbers = max(calls_of(cost.calls, dtype), key=lambda call: len(b"".join(bits_of(call[0]))))
     with checked() as executor:
         getattr(_backend.executor(np.empty(0)), operator)(*arrays, **numbers)
-        buffers = [buffer for buffer in executor.profile().buffers if buffer.name not in cost.cached]
+        buffers = executor.profile().buffers
     assert buffers
     for buffer in buffers:
         limit = 1.05 * buffer.bytes + 64  # a sector at either end may belong in part to others
         assert buffer.distinct_read <= limit, buffer
         assert buffer.distinct_written <= limit, buffer
+        if buffer.name in cost.tables:
+            continue
         assert buffer.read <= cost.requests(dtype) * limit, buffer
         assert buffer.written <= cost.requests(dtype) * limit, buffer

@@ -13,10 +13,11 @@ EVERY_DTYPE = (
     "adaptive_max_pool2d_backward", "adaptive_max_pool2d_forward", "add_forward", "avg_pool2d_backward",
     "avg_pool2d_forward", "concat_backward", "concat_forward", "copy", "dropout", "dropout2d",
     "flat_average", "flat_clamp", "flat_nonfinite_partials", "flat_scale", "global_avg_pool2d_backward",
-    "huber_loss_backward", "l1_loss_backward", "max_pool2d_forward", "max_pool2d_indices",
-    "mse_loss_backward", "pad2d_backward", "pad2d_forward", "philox_uint32", "philox_uint32_rows",
-    "philox_uniform", "relu6_backward", "relu6_forward", "relu_backward", "relu_forward", "scale_rows",
-    "sgd_step", "smooth_l1_loss_backward", "to_channels_last", "to_contiguous",
+    "huber_loss_backward", "image_affine", "image_color", "image_crop", "image_erase", "image_normalize",
+    "image_resize", "l1_loss_backward", "max_pool2d_forward", "max_pool2d_indices", "mse_loss_backward",
+    "pad2d_backward", "pad2d_forward", "philox_uint32", "philox_uint32_rows", "philox_uniform",
+    "relu6_backward", "relu6_forward", "relu_backward", "relu_forward", "scale_rows", "sgd_step",
+    "smooth_l1_loss_backward", "to_channels_last", "to_contiguous",
 )  # fmt: skip
 
 

@@ -19,11 +19,12 @@ struct PixelGroups {
 
 template <int N>
 struct PixelGroup {
-  std::int64_t sample;
+  std::int64_t pixel, sample;
   int row, column, channel;  // channel: the first of the group
 
   __device__ __forceinline__ PixelGroup(const PixelGroups& grid, std::int64_t number) {
-    const std::int64_t pixel = grid.groups.divide(number), line = grid.columns.divide(pixel);
+    pixel = grid.groups.divide(number);
+    const std::int64_t line = grid.columns.divide(pixel);
     channel = int(number - pixel * grid.groups.value) * N;
     column = int(pixel - line * grid.columns.value);
     sample = grid.rows.divide(line);

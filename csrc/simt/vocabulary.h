@@ -278,6 +278,11 @@ inline double __dmul_rn(double a, double b) { return a * b; }
 inline double __dadd_rn(double a, double b) { return a + b; }
 inline double __dsub_rn(double a, double b) { return a - b; }
 
+inline float __double2float_rz(double value) {
+  const float nearest = static_cast<float>(value);
+  return std::fabs(nearest) > std::fabs(value) ? std::nextafter(nearest, 0.0f) : nearest;
+}
+
 // sin(pi x) and cos(pi x): the remainder modulo 2 is exact, so only the last product is rounded.
 template <class T>
 inline void sincospi(T x, T* sine, T* cosine) {

@@ -11,16 +11,21 @@ from gpudl._numpy._images import groups, store
 _BLOCK = 1 << 19  # bytes of computed values
 
 
-def image_normalize(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.ndarray) -> None:
-    """y = (x - mean) * factor, per channel, computed in the dtype of mean. x : C-contiguous or channels-last."""
-    if x.transpose(0, 2, 3, 1).flags.c_contiguous:
-        _channels_last(x, mean, factor, y)
+def image_normalize(
+    x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.ndarray, *, planes: int
+) -> None:
+    """y = (x - mean) * factor, per channel, computed in the dtype of mean.
+
+    y : (N, H, W, C). x : the same, or (N, C, H, W) with planes=1.
+    """
+    if planes:
+        _planes(x, mean, factor, y.transpose(0, 3, 1, 2))
     else:
-        _planes(x, mean, factor, y)
+        _channels_last(x, mean, factor, y)
 
 
 def _channels_last(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.ndarray) -> None:
-    source, target = (a.transpose(0, 2, 3, 1).reshape(-1, len(mean)) for a in (x, y))
+    source, target = (a.reshape(-1, len(mean)) for a in (x, y))
     channels = Channels(*source.shape)
     means, factors = (channels.repeated(vector, mean.dtype) for vector in (mean, factor))
 

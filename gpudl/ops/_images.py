@@ -64,8 +64,8 @@ def channel_values(op: str, name: str, value: Any, x: Array) -> np.ndarray:
 
 
 def table(values: np.ndarray, x: Array) -> Array:
-    """A table of parameters, where the images are."""
-    return _backend.array_module(x).asarray(values)
+    """A table of parameters, C-contiguous, where the images are."""
+    return _backend.array_module(x).asarray(np.ascontiguousarray(values))
 
 
 def _numbers(

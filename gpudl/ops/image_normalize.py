@@ -47,7 +47,11 @@ def image_normalize(x: Array, mean: Any, std: Any, *, dtype: Any = None, out: Ar
         raise ValueError(f"{op}: 1 / std must be finite in {wide}, got std {std!r}")
     y = Result(op, x.shape, out, {"x": x}, dtype=made, channels_last=True)
     if y.array.size:
+        source = _arrays.dense(x)
+        memory = source.transpose(0, 2, 3, 1)
+        planes = not memory.flags.c_contiguous
+        tables = (_images.table(values, x) for values in (means, factors))
         executor.image_normalize(
-            _arrays.dense(x), _images.table(means, x), _images.table(factors, x), y.array
+            source if planes else memory, *tables, y.array.transpose(0, 2, 3, 1), planes=int(planes)
         )
     return y.finish()

@@ -11,12 +11,6 @@ from gpudl import simt
 # or cuda are skipped with its name.
 WITHOUT_KERNEL = frozenset(
     [
-        "image_affine",
-        "image_color",
-        "image_crop",
-        "image_erase",
-        "image_normalize",
-        "image_resize",
     ]
 )
 

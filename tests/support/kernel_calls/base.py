@@ -14,12 +14,12 @@ class Cost:
 
     calls : as in CALLS; the largest of them is measured.
     requests : dtype -> requests a sector; more than 1 needs its reason beside it.
-    cached : names of small buffers that every block reads again, from cache; they are not measured.
+    tables : small buffers of parameters, for which every warp asks again: L1 has them, so only their sectors are bounded.
     """
 
     calls: Callable
     requests: Callable = lambda dtype: 1
-    cached: frozenset = frozenset()
+    tables: tuple[str, ...] = ()
 
 
 def aligned(array, offset=0):

@@ -68,7 +68,7 @@ TABLES = frozenset(["scratch", "segments", "hyperparameters", "steps"])
 
 # One long segment, because the ends of short ones go element by element; aligned, as those of a flat store are.
 COSTS = {
-    "sgd_step": Cost(optimizer_calls(1, SGD[1:2], [40_960], start=0), cached=TABLES),
-    "adam_step": Cost(optimizer_calls(3, ADAM[1:2], [40_960], start=0), cached=TABLES),
-    "rmsprop_step": Cost(optimizer_calls(3, RMSPROP[2:3], [40_960], start=0), cached=TABLES),
+    "sgd_step": Cost(optimizer_calls(1, SGD[1:2], [40_960], start=0), tables=TABLES),
+    "adam_step": Cost(optimizer_calls(3, ADAM[1:2], [40_960], start=0), tables=TABLES),
+    "rmsprop_step": Cost(optimizer_calls(3, RMSPROP[2:3], [40_960], start=0), tables=TABLES),
 }
