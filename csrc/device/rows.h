@@ -119,7 +119,7 @@ class MemoryRow {
     visit([&](const Group& group, std::int64_t first) {
 #pragma unroll
       for (int j = 0; j < N; j++) {
-        if (first + j >= begin_ && first + j < end_) call(function, group, first, j);
+        if (inside(first + j)) call(function, group, first, j);
       }
     });
   }
@@ -128,7 +128,7 @@ class MemoryRow {
     visit([&](const Group& group, std::int64_t first) {
       V results[N];
 #pragma unroll
-      for (int j = 0; j < N; j++) results[j] = call(function, group, first, j);
+      for (int j = 0; j < N; j++) results[j] = inside(first + j) ? call(function, group, first, j) : V(0);
       store_group<N>(arrays_.output, results, first, begin_, end_, arrays_.aligned);
     });
   }
@@ -139,6 +139,7 @@ class MemoryRow {
     V values[Inputs][N];
   };
 
+  __device__ __forceinline__ bool inside(std::int64_t i) const { return i >= begin_ && i < end_; }
   // Groups lie on multiples of 16 bytes of the whole array, so only the first and the last of a row can be partial.
   __device__ __forceinline__ std::int64_t first_of(std::int64_t k) const {
     return (begin_ / N + k * blockDim.x + threadIdx.x) * N;
