@@ -16,7 +16,7 @@ __device__ __forceinline__ SegmentRow next_row(const SegmentTable& table, std::i
   if (group < 0 || group >= table.groups || offset < 0 || length < 0 || offset > size || length > size - offset) {
     return row;
   }
-  const std::int64_t step = table.steps[i] + 1;
+  const auto step = std::int64_t(std::uint64_t(table.steps[i]) + 1);  // whatever the table says, it may not overflow
   Update<double>::fill(table.hyperparameters + group * table.columns, double(step), row.numbers);
   const Update<double> update(row.numbers);
 #pragma unroll
