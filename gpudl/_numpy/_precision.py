@@ -17,6 +17,10 @@ def accumulation_dtype(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
+def _is_half(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype in HALF_DTYPES
+
+
 def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate an operator written for float32 and float64 so that it takes half precision too.
 
@@ -31,15 +35,11 @@ def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callab
 
         @functools.wraps(operator)
         def wrapper(*args: object, **kwargs: object) -> None:
-            given = dict(zip(names, args, strict=False)) | kwargs
-            halves = {
-                name: value
-                for name, value in given.items()
-                if isinstance(value, np.ndarray) and value.dtype in HALF_DTYPES
-            }
-            if not halves:
+            if not any(map(_is_half, (*args, *kwargs.values()))):
                 operator(*args, **kwargs)
                 return
+            given = dict(zip(names, args, strict=False)) | kwargs
+            halves = {name: value for name, value in given.items() if _is_half(value)}
             wide = {
                 name: np.empty_like(value, np.float32) if name in outputs else value.astype(np.float32)
                 for name, value in halves.items()
