@@ -269,7 +269,8 @@ def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
 
     `block` must write only what no other block writes. After an exception in a block no further one starts, and
     it is raised here when all threads have stopped. A region inside a region, or beside one in another thread,
-    runs on its own thread. blas=False promises that no block calls BLAS, and saves its switch.
+    runs on its own thread. In a block floating-point warnings are off: inf - inf is NaN without one, as in PyTorch.
+    blas=False promises that no block calls BLAS, and saves its switch.
     """
     if count == 0:
         return

@@ -26,7 +26,11 @@ def lenet_run(images, labels):
             losses.append(trainer.running_loss())
 
     loader = data.DataLoader(
-        data.ArrayDataset(images, labels), BATCH, shuffle=True, generator=1, transform=transforms.Normalize(0.13, 0.31)
+        data.ArrayDataset(images, labels),
+        BATCH,
+        shuffle=True,
+        generator=1,
+        transform=transforms.Normalize(0.13, 0.31),
     )
     trainer = train.Trainer(
         model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), 0.05, momentum=0.9),
@@ -73,7 +77,11 @@ def test_a_step_touches_no_array_on_the_host(model, optimizer):
     with gpudl.use_backend("simt"):
         net = MODELS[model]()
         stepper = OPTIMIZERS[optimizer](net.parameters())
-        criterion, accuracy, mean = nn.CrossEntropyLoss(label_smoothing=0.1), metrics.Accuracy(), metrics.Mean()
+        criterion, accuracy, mean = (
+            nn.CrossEntropyLoss(label_smoothing=0.1),
+            metrics.Accuracy(),
+            metrics.Mean(),
+        )
         rng = np.random.default_rng(0)
         x = rng.standard_normal((4, 1, 12, 12)).astype(np.float32)
         y = rng.integers(0, 10, 4)

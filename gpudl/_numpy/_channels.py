@@ -23,10 +23,11 @@ _ALONE = 1 << 16
 class Channels:
     """Blocks of a dense (rows, C), each as views of wide rows. Cut by the shape alone."""
 
-    def __init__(self, rows: int, channels: int):
+    def __init__(self, rows: int, channels: int, alone: int = _ALONE):
+        """alone : elements up to which all is one block."""
         self.channels = channels
         self._joined = max(1, min(rows, _WIDE // channels))
-        longest, alone = (max(1, size // channels) for size in (_BLOCK, _ALONE))
+        longest, alone = (max(1, size // channels) for size in (_BLOCK, alone))
         self.blocks = _parallel.equal_ranges(rows, longest, alone=alone, multiple=self._joined)
         # To switch off BLAS's threads takes as long as the sums of one short block.
         self.by_blas = len(self.blocks) > 1
@@ -61,13 +62,8 @@ class Channels:
         return np.add.reduce(wide.reshape(-1, self.channels), axis=0, dtype=np.float64)
 
     def run(self, block: Callable[[int], None], *, blas: bool) -> None:
-        """block(i) for every block, where inf - inf is NaN without a warning, as in PyTorch."""
-
-        def quiet(i: int) -> None:
-            with np.errstate(all="ignore"):
-                block(i)
-
-        _parallel.run(quiet, len(self.blocks), blas=blas)
+        """block(i) for every block."""
+        _parallel.run(block, len(self.blocks), blas=blas)
 
 
 def column_sums(a: np.ndarray) -> np.ndarray:

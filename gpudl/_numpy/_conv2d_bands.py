@@ -27,9 +27,9 @@ from gpudl._numpy._conv2d_tiles import (
 )
 
 _TILE = 1 << 21  # bytes of unfolded input
-# Work that fits two tiles makes two blocks: with 4 or 8 the ten calls of each are so short that LeNet's layers took 1.1
-# to 1.5 times as long, as threads wait for the interpreter lock between calls.
-_MIN_BLOCKS = 2
+# A block is about ten calls, and threads wait for the interpreter lock between calls: with 8 blocks they are so short
+# that on two cores LeNet's layers took 1.1 to 1.3 times as long as with 4.
+_MIN_BLOCKS = 4
 _FEWEST_TOGETHER = 4
 _WIDEST = 96  # columns of a product; with so many BLAS is at its full speed
 # Filters by columns of dx, per column of the window, up to which the zeros of `backward_data` take less time than

@@ -22,7 +22,7 @@ from gpudl._numpy._conv2d_winograd import (
     transposed_filter_transform,
 )
 
-_TILE = 1 << 21  # bytes of transformed input per block; beyond a core's L2, as calls on two threads have to be long
+_TILE = 1 << 20  # bytes of transformed input per block, about the size of a core's L2
 _S = 3  # columns of the window
 
 

@@ -24,8 +24,7 @@ def run(function: Callable[..., None], *arrays: np.ndarray, alone: int = 1 << 15
 
     def block(i: int) -> None:
         piece = slice(*pieces[i])
-        with np.errstate(all="ignore"):
-            function(*(array[piece] for array in arrays))
+        function(*(array[piece] for array in arrays))
 
     _parallel.run(block, len(pieces), blas=False)
 

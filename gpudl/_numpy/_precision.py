@@ -17,6 +17,10 @@ def accumulation_dtype(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
+def _is_half(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype in HALF_DTYPES
+
+
 def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate an operator written for float32 and float64 so that it takes half precision too.
 

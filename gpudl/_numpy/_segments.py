@@ -30,14 +30,13 @@ def update_segments(
     units = _units(segments)
 
     def run_unit(i: int) -> None:
-        with np.errstate(all="ignore"):  # inf and NaN propagate
-            for segment, start, stop in units[i]:
-                piece = slice(start, stop)
-                parts = [None if array is None else array[piece] for array in written]
-                if grad.dtype in HALF_DTYPES:
-                    _update_half(update, segment, grad[piece], parts)
-                else:
-                    update(segment, grad[piece], *parts)
+        for segment, start, stop in units[i]:
+            piece = slice(start, stop)
+            parts = [None if array is None else array[piece] for array in written]
+            if grad.dtype in HALF_DTYPES:
+                _update_half(update, segment, grad[piece], parts)
+            else:
+                update(segment, grad[piece], *parts)
 
     _parallel.run(run_unit, len(units), blas=False)
 

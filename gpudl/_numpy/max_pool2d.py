@@ -72,7 +72,7 @@ def _largest(
     before = (slice(None),) * axis
     for offset, first, outputs, inputs in views:
         part, target = x[(*before, inputs)], y[(*before, outputs)]
-        if axis == 2 and not first:  # both uses below are faster than reading runs of a few channels twice
+        if axis == 2 and not first and _windows.few_channels(part):
             pixels, part = part, _scratch("part", part, x.dtype)
             _windows.copy_pixels(part, pixels)
         if codes is not None:

@@ -9,10 +9,7 @@ from gpudl import simt
 
 # Operators of NumPy without a CUDA kernel. Whoever writes one takes its name out; tests that meet one of these on simt
 # or cuda are skipped with its name.
-WITHOUT_KERNEL = frozenset(
-    [
-    ]
-)
+WITHOUT_KERNEL = frozenset([])
 
 
 def require_simt(variant="fast"):
