@@ -7,6 +7,7 @@ from typing import Protocol
 from gpudl import _backend
 from gpudl._backend import Array
 from gpudl.ops import _arrays
+from gpudl.ops.add import add_forward
 
 
 class Slot(Protocol):
@@ -65,7 +66,7 @@ class Parameter:
         if self._slot is None:
             self._grad = value
         else:
-            self._slot.grad[...] = value
+            _arrays.assign(self._slot.grad, value)
             self._grad = self._slot.grad
 
     def accumulate_grad(self, gradient: Array) -> None:
@@ -74,7 +75,7 @@ class Parameter:
             self.grad = gradient
             return
         self._check_gradient(gradient)
-        self._grad += gradient
+        add_forward(self._grad, gradient, out=self._grad)
 
     def require_convertible(self, device: str | None, dtype: _arrays.np.dtype | None) -> None:
         """Raise ValueError where an optimizer holds this parameter and it would change its dtype or device."""

@@ -201,6 +201,24 @@ def to_channels_last(x: Array, y: Array) -> Array:
     return y
 
 
+def assign(y: Array, x: Array) -> None:
+    """Copy x into y, of one shape and dtype, by an operator of the executor where both are dense."""
+    if not _aligned(y):
+        y[...] = x
+    elif y.flags.c_contiguous:
+        if x.flags.c_contiguous and x.dtype in _CONVERTED and _aligned(x):
+            _backend.executor(x).copy(x.reshape(-1), y.reshape(-1))
+        else:
+            to_contiguous(x, y)
+    elif is_channels_last(y):
+        if is_channels_last(x) and x.dtype in _CONVERTED and _aligned(x):
+            _backend.executor(x).copy(flat(x), flat(y))
+        else:
+            to_channels_last(x, y)
+    else:
+        y[...] = x
+
+
 def empty(shape: tuple[int, ...], dtype: np.dtype, *, like: Array) -> Array:
     """Uninitialised, C-contiguous, on the device of `like`."""
     if _backend.is_cupy(like):
@@ -288,16 +306,8 @@ class Result:
         if self._out is None:
             return self.array
         if self._out is not self.array:
-            self._copy_out(self._out)
+            assign(self._out, self.array)
         return self._out
-
-    def _copy_out(self, out: Array) -> None:
-        if out.flags.c_contiguous and _aligned(out):
-            to_contiguous(self.array, out)
-        elif is_channels_last(out) and _aligned(out):
-            to_channels_last(self.array, out)
-        else:
-            out[...] = self.array
 
 
 def _check_out(

@@ -56,7 +56,8 @@ def rows(x: Array) -> Array:
 
 def indices(target: Array) -> Array:
     """Class indices as (M,) int64."""
-    return _arrays.contiguous(target.astype(np.int64)).reshape(-1)
+    same = target.dtype == np.int64
+    return _arrays.contiguous(target if same else target.astype(np.int64)).reshape(-1)
 
 
 def buffers(x: Array, needs_gradient: bool) -> tuple[Array, Array, Array | None]:

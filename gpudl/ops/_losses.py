@@ -6,6 +6,7 @@ import math
 from types import ModuleType
 from typing import Any
 
+from gpudl import _backend
 from gpudl._backend import Array
 from gpudl.ops import _arrays
 
@@ -64,12 +65,29 @@ def positive(op: str, name: str, value: object) -> float:
 def checked_gradient(op: str, gradient: Array | None, prediction: Array, shape: tuple[int, ...]) -> Array:
     """The gradient of the value, of `shape`; ones where it is None."""
     if gradient is None:
-        ones = _arrays.empty(shape or (1,), prediction.dtype, like=prediction)
-        ones[...] = 1
-        return ones.reshape(shape)
+        return _ones(shape, prediction) if shape else _one(prediction)
     _arrays.require_floats(op, prediction=prediction, gradient=gradient)
     _arrays.require_shape(op, "gradient", gradient, shape, "that of the value")
     return gradient
+
+
+def _ones(shape: tuple[int, ...], like: Array) -> Array:
+    ones = _arrays.empty(shape, like.dtype, like=like)
+    ones[...] = 1
+    return ones
+
+
+# The 1 of every step without a launch of its own, by dtype, device and stream, whose order makes it safe to use.
+_one_of: dict[tuple, Array] = {}
+
+
+def _one(like: Array) -> Array:
+    key: tuple = (like.dtype,)
+    if _backend.is_cupy(like):
+        key += (like.device.id, _backend.array_module(like).cuda.get_current_stream().ptr)
+    if key not in _one_of:
+        _one_of[key] = _ones((1,), like).reshape(())
+    return _one_of[key]
 
 
 def _checked(
