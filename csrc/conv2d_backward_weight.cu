@@ -78,9 +78,10 @@ struct Splits {
 }  // namespace
 
 std::size_t conv2d_backward_weight_scratch(const Conv2dShape& shape, DType dtype) {
+  const std::int64_t size = shape.K * shape.R * shape.S * (shape.C / shape.groups);
+  if (size == 0) return 0;
   const Splits splits(shape);
   if (splits.count == 1) return 0;
-  const std::int64_t size = shape.K * shape.R * shape.S * (shape.C / shape.groups);
   return std::size_t(splits.count * size) * (dtype == DType::float64 ? sizeof(double) : sizeof(float));
 }
 
