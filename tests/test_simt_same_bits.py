@@ -1,6 +1,5 @@
 """Operators whose kernels give NumPy's very bits, random masks above all; the others agree within their tolerances."""
 
-import numpy as np
 import pytest
 
 from gpudl import _backend, _numpy
