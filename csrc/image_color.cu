@@ -34,7 +34,8 @@ struct ColorPixel {
     if constexpr (C == 1) {
       return values[0];
     } else {
-      const A grey = sum(sum(product(values[0], A(0.2989)), product(values[1], A(0.587))), product(values[2], A(0.114)));
+      const A red = product(values[0], A(0.2989)), green = product(values[1], A(0.587));
+      const A grey = sum(sum(red, green), product(values[2], A(0.114)));
       return kWholePixels<T> ? rint(grey) : grey;
     }
   }
@@ -90,7 +91,7 @@ struct ColorPixel {
   }
 };
 
-// The steps of one sample. Where an image has neither one nor three channels, only brightness acts, on each value alone.
+// The steps of one sample. Where an image has neither one nor three channels only brightness acts, on each value alone.
 template <class A>
 struct ColorSteps {
   const A* factors;
@@ -132,7 +133,7 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) greys[blockIdx.x] = sums[0];
 }
 
-// One thread per pixel, a block's being of one sample; its first thread makes the mean of the grey. x, y: (N, pixels, C).
+// x, y: (N, pixels, C). One thread per pixel. A block is of one sample; its first thread makes the mean of the grey.
 template <class T, int C>
 __global__ void __launch_bounds__(kThreads)
     image_color_kernel(const T* x, ColorSteps<accumulate_t<T>> table, const double* greys, T* y, std::int64_t pixels,

@@ -96,8 +96,8 @@ struct PlaneTiles {
         along(unsigned(ceil_div(pixels_, length))) {}
 };
 
-// One block per tile: read along the planes, written along the channels. x: (N, C, pixels), y: (N, pixels, C). A row of the
-// tile is one element longer, so that both ways meet all banks.
+// One block per tile: read along the planes, written along the channels. x: (N, C, pixels), y: (N, pixels, C). A row of
+// the tile is one element longer, so that both ways meet all banks.
 template <class Y, class A>
 __global__ void __launch_bounds__(kThreads)
     normalize_planes_kernel(PixelArray x, const A* mean, const A* factor, Y* y, PlaneTiles tiles) {

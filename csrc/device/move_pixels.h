@@ -1,7 +1,7 @@
 // Images made of pixels of images: the kernel and the launcher of every transform that only moves them.
 //
-// A Source is a struct with `__device__ PixelPlace operator()(sample, row, column) const`: which pixel of x the pixel of y
-// shows. A place outside x is the fill, so no table can lead out of bounds.
+// A Source is a struct with `__device__ PixelPlace operator()(sample, row, column) const`: the pixel of x that one of
+// y shows. A place outside x is the fill, so no table can lead out of bounds.
 #pragma once
 
 #include "device/pixels.h"
