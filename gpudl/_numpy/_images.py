@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,6 +12,11 @@ from gpudl import _parallel
 _MIN_BLOCKS = 4  # so that a batch that fits one block still occupies threads
 # Values. Calls on fewer take turns at the interpreter lock, and two threads are slower than one.
 _SHORT = 1 << 16
+
+
+def image_size(x: np.ndarray) -> int:
+    """Elements of one image, 1 where it has none."""
+    return max(1, math.prod(x.shape[1:]))
 
 
 def groups(images: int, image_bytes: int, target: int) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._images import alike, round_pixels, run
+from gpudl._numpy._images import alike, image_size, round_pixels, run
 
 _BLOCK = 1 << 17  # values computed together
 _NOTHING = 4
@@ -18,7 +18,7 @@ def image_color(x: np.ndarray, factors: np.ndarray, steps: np.ndarray, y: np.nda
 
     Steps are 0 brightness, 1 contrast, 2 saturation, 3 hue. factors : (N, 4) of the dtype computed in.
     """
-    work = list(alike(steps, max(1, _BLOCK // x[0].size)))
+    work = list(alike(steps, max(1, _BLOCK // image_size(x))))
 
     def block(i: int) -> None:
         sequence, samples = work[i]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._images import groups, pixels, run
+from gpudl._numpy._images import groups, image_size, pixels, run
 
 _BLOCK = 1 << 19  # bytes of result
 
@@ -16,7 +16,7 @@ def image_crop(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: np.nd
     """
     source, target, color = pixels(x), pixels(y), pixels(fill[None, :, None, None])[0, 0, 0]
     row_runs, column_runs = _runs(rows), _runs(columns)
-    pieces = groups(len(y), y[0].nbytes, _BLOCK)
+    pieces = groups(len(y), image_size(y) * y.itemsize, _BLOCK)
 
     def block(i: int) -> None:
         for n in range(*pieces[i]):
@@ -30,7 +30,7 @@ def image_crop(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: np.nd
                 target[n, p, : q.start] = target[n, p, q.stop :] = color
             inside[...] = source[n, r, c]
 
-    run(block, len(pieces), len(pieces) * y[0].size)  # a call works on one image
+    run(block, len(pieces), len(pieces) * image_size(y))  # a call works on one image
 
 
 def _runs(sources: np.ndarray) -> list[tuple[slice, slice | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._images import groups, pixels
+from gpudl._numpy._images import groups, image_size, pixels
 
 _BLOCK = 1 << 19  # bytes of result
 
@@ -17,7 +17,7 @@ def image_erase(x: np.ndarray, edges: np.ndarray, value: np.ndarray, y: np.ndarr
     """
     source, target, color = pixels(x), pixels(y), pixels(value[None, :, None, None])[0, 0, 0]
     table = edges.tolist()
-    pieces = groups(len(y), y[0].nbytes, _BLOCK)
+    pieces = groups(len(y), image_size(y) * y.itemsize, _BLOCK)
 
     def block(i: int) -> None:
         first, last = pieces[i]

@@ -6,7 +6,7 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy._channels import Channels
-from gpudl._numpy._images import groups, store
+from gpudl._numpy._images import groups, image_size, store
 
 _BLOCK = 1 << 19  # bytes of computed values
 
@@ -37,7 +37,7 @@ def _channels_last(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.nd
 
 
 def _planes(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.ndarray) -> None:
-    pieces = groups(len(x), x[0].size * mean.itemsize, _BLOCK)
+    pieces = groups(len(x), image_size(x) * mean.itemsize, _BLOCK)
 
     def block(i: int) -> None:
         piece = slice(*pieces[i])

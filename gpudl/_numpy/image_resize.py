@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._images import alike, run
+from gpudl._numpy._images import alike, image_size, run
 
 # Bytes of computed values. Beyond the second-level cache, and still the fastest: calls on two threads have to be long.
 _BLOCK = 1 << 21
@@ -36,7 +36,7 @@ def image_resize(
     """
     N, C, P, Q = y.shape
     dtype = row_weights.dtype
-    largest = max(1, _BLOCK // (max(x[0].size, y[0].size) * dtype.itemsize))
+    largest = max(1, _BLOCK // (max(image_size(x), image_size(y)) * dtype.itemsize))
     if y.size > _ALONE:
         largest = min(largest, -(-N // _MIN_BLOCKS))
     work = list(_alike(row_count, column_count, largest))
