@@ -63,5 +63,7 @@ def test_memory_bound_kernels_move_what_they_must(operator, dtype):
         limit = 1.05 * buffer.bytes + 64  # a sector at either end may belong in part to others
         assert buffer.distinct_read <= limit, buffer
         assert buffer.distinct_written <= limit, buffer
+        if buffer.name in cost.cached:
+            continue
         assert buffer.read <= cost.requests(dtype) * limit, buffer
         assert buffer.written <= cost.requests(dtype) * limit, buffer

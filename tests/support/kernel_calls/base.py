@@ -14,10 +14,12 @@ class Cost:
 
     calls : as in CALLS; the largest of them is measured.
     requests : dtype -> requests a sector; more than 1 needs its reason beside it.
+    cached : small buffers that many blocks ask for, from the caches; only what is distinct of them counts.
     """
 
     calls: Callable
     requests: Callable = lambda dtype: 1
+    cached: frozenset = frozenset()
 
 
 def aligned(array, offset=0):
