@@ -31,19 +31,19 @@ struct Tracked {
 // entry: deviations from it neither cancel nor overflow.
 template <class A>
 __global__ void __launch_bounds__(32 * kWarps)
-    batch_statistics_kernel(const A* means, const A* squares, ChannelTiles tiles, A* mean, A* rstd, Tracked<A> tracked,
-                            double eps) {
+    batch_statistics_kernel(const double* means, const A* squares, ChannelTiles tiles, A* mean, A* rstd,
+                            Tracked<A> tracked, double eps) {
   SHARED_MEMORY(of_warps, double[2][kWarps][32]);
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32, warps = int(blockDim.x) / 32;
   const std::int64_t channel = std::int64_t(blockIdx.x) * 32 + lane, entries = tiles.entries();
   const bool exists = channel < tiles.channels;
-  const double shift = exists ? finite_shift(double(means[channel])) : 0;
+  const double shift = exists ? finite_shift(means[channel]) : 0;
   double sum = 0, square = 0;
   if (exists) {
     for (std::int64_t entry = warp; entry < entries; entry += warps) {
       const std::int64_t rows = tiles.rows_of(entry), i = entry * tiles.channels + channel;
       if (rows == 0) continue;
-      const double deviation = double(means[i]) - shift;
+      const double deviation = means[i] - shift;
       sum += double(rows) * deviation;
       square += double(squares[i]) + double(rows) * deviation * deviation;
     }
@@ -88,15 +88,14 @@ void launch_batch_norm_forward(const ArrayView& x, const ArrayView& weight, cons
     CHECK_LAUNCH("batch_norm_forward");
     return;
   }
-  void* squares = numbers_after(scratch, tiles.partials(), x.dtype);
-  launch_channel_moments(x, tiles, scratch, squares, stream);
+  const ChannelMoments moments = launch_channel_moments(x, tiles, scratch, stream);
   const auto warps = static_cast<unsigned>(std::min<std::int64_t>(kWarps, tiles.entries()));
   simt::LaunchConfig config = one_dimensional(ceil_div(tiles.channels, 32) * kThreads, stream);
   config.block = dim3(32 * warps);
   dispatch_statistics(x.dtype, [&](auto type) {
     using A = typename decltype(type)::type;
-    simt::launch(config, batch_statistics_kernel<A>, static_cast<const A*>(scratch), static_cast<const A*>(squares),
-                 tiles, mean.as<A>(), rstd.as<A>(),
+    simt::launch(config, batch_statistics_kernel<A>, moments.means, static_cast<const A*>(moments.squares), tiles,
+                 mean.as<A>(), rstd.as<A>(),
                  Tracked<A>{tracking.running_mean.as<A>(), tracking.running_var.as<A>(),
                             tracking.batches.as<const std::int64_t>(), tracking.average, tracking.momentum},
                  eps);

@@ -10,7 +10,7 @@ struct BatchNormTracking {
   double momentum;
 };
 
-// scratch: 2 * tiles.partials() numbers to compute in.
+// scratch: moments_bytes(tiles, x.dtype).
 void launch_batch_norm_forward(const ArrayView& x,       // (rows, C)
                                const ArrayView& weight,  // (C,) or null
                                const ArrayView& bias,    // (C,) or null

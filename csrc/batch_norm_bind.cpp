@@ -34,7 +34,7 @@ void batch_norm_forward(const Call& call) {
                                    call.array("num_batches_tracked"), average, average ? 0 : call.real("momentum")};
   launch_batch_norm_forward(x, call.array("weight"), call.array("bias"), call.array("y"), call.array("mean"),
                             call.array("rstd"), tracking, call.real("eps"), tiles,
-                            numbers_scratch(call, 2 * tiles.partials(), x.dtype), call.stream());
+                            scratch_of(call, moments_bytes(tiles, x.dtype)), call.stream());
 }
 
 void batch_norm_inference(const Call& call) {

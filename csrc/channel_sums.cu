@@ -13,10 +13,11 @@ namespace {
 
 constexpr int kWarps = 32;  // of a merging block at most
 
-// One block per tile. A thread sums deviations from its first value, so they do not cancel where the mean is far from 0.
+// One block per tile. A thread sums deviations from its first value, and the block merges means as distances from its own
+// first value, so nothing cancels where the mean is far from 0.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    channel_moments_kernel(const T* x, ChannelTiles tiles, accumulate_t<T>* means, accumulate_t<T>* squares,
+    channel_moments_kernel(const T* x, ChannelTiles tiles, double* means, accumulate_t<T>* squares,
                            bool aligned) {
   constexpr int N = kVector<T>, kAhead = 4;
   using A = accumulate_t<T>;
@@ -48,15 +49,23 @@ __global__ void __launch_bounds__(kThreads)
       }
     }
   }
+  SHARED_MEMORY(origin, A[N][kMaxLanes]);
+  const int lane = int(threadIdx.x) % tiles.lanes;
+#pragma unroll
+  for (int j = 0; thread.uppermost() && j < N; j++) origin[j][lane] = shift[j];
+  __syncthreads();
   Moments<A> moments[N];
 #pragma unroll
-  for (int j = 0; j < N; j++) moments[j] = moments_about(shift[j], A(thread.count(j)), sum[j], square[j]);
+  for (int j = 0; j < N; j++) {
+    moments[j] = moments_about(shift[j] - origin[j][lane], A(thread.count(j)), sum[j], square[j]);
+  }
   reduce_columns(moments, tiles.lanes, MergeMoments());
   if (!thread.uppermost()) return;
-  A mean[N], deviations[N];
+  double mean[N];
+  A deviations[N];
 #pragma unroll
   for (int j = 0; j < N; j++) {
-    mean[j] = moments[j].mean;
+    mean[j] = double(shift[j]) + double(moments[j].mean);
     deviations[j] = moments[j].squares;
   }
   const std::int64_t begin = (thread.sample * tiles.pieces + thread.piece) * tiles.width, end = begin + tiles.width;
@@ -78,27 +87,25 @@ struct AddGradientSums {
 };
 
 // One block per tile. Mean and rstd belong to a group of channels of a sample, or to a row (kByRow; rstd only then).
+// One resident block is enough: left to itself ptxas held half precision to 80 registers and spilled.
 template <class T, bool kByRow>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     gradient_sums_kernel(const T* dy, const T* x, const accumulate_t<T>* mean, const accumulate_t<T>* rstd,
                          std::int64_t groups, ChannelTiles tiles, accumulate_t<T>* totals, accumulate_t<T>* products,
-                         bool aligned) {
+                         bool aligned, bool vectors_of_groups) {
   constexpr int N = kVector<T>, kAhead = 2;
   using A = accumulate_t<T>;
   const TileThread<N> thread(tiles);
   const std::int64_t size = tiles.sample_size(), offset = thread.sample * size;
   const bool vectors = aligned && offset % N == 0;
   A centre[N] = {};
-  int row_of[N] = {};  // of a wide row, the row that column j lies in
-  ChannelWalk walk(tiles.channels, tiles.channels / groups, thread.column);
-#pragma unroll
-  for (int j = 0; j < N; j++, walk.next()) {
-    if (kByRow) {
-      row_of[j] = int((thread.column + j) / tiles.channels);
-    } else if (products) {
-      centre[j] = mean[thread.sample * groups + walk.group];
-    }
+  if (!kByRow && products) {
+    load_groups<N>(centre, mean + thread.sample * groups, thread.column, tiles.channels, tiles.channels / groups,
+                   vectors_of_groups && thread.sample * groups % N == 0);
   }
+  int row_of[N];  // of a wide row, the row that column j lies in
+#pragma unroll
+  for (int j = 0; kByRow && j < N; j++) row_of[j] = int((thread.column + j) / tiles.channels);
   GradientSums<A> sums[N] = {};
   for (std::int64_t row = thread.row; row < thread.end; row += kAhead * thread.step) {
     Group<T> gradients[kAhead], sources[kAhead];
@@ -203,7 +210,7 @@ __global__ void __launch_bounds__(32 * kWarps) merge_sums_kernel(MergeArguments<
   const std::int64_t at = sample * sums.channels + channel;
   if (sums.deviation.value) {
     const std::int64_t group = channel / (sums.channels / sums.groups);
-    product *= sums.deviation.template inverse<double>(sample * sums.groups + group);
+    product *= sums.deviation.inverse(double(sums.deviation.value[sample * sums.groups + group]));
   }
   if (sums.dbias) sums.dbias[at] = narrow<T>(A(total));
   if (sums.dweight) sums.dweight[at] = narrow<T>(A(product));
@@ -230,7 +237,7 @@ ChannelTiles channel_tiles(std::int64_t samples, std::int64_t rows, std::int64_t
   tiles.width = tiles.joined * channels;
   tiles.wide_rows = ceil_div(rows, tiles.joined);
   const std::int64_t groups = ceil_div(tiles.width, vector);
-  tiles.lanes = groups <= 64 ? static_cast<int>(groups) : 32;
+  tiles.lanes = groups <= kMaxLanes ? static_cast<int>(groups) : 32;
   tiles.columns = ceil_div(groups, tiles.lanes);
   const std::int64_t height = kThreads / tiles.lanes;
   const std::int64_t wanted = std::min(kBlocks / (samples * tiles.columns), tiles.wide_rows / (height * kFewest));
@@ -244,16 +251,17 @@ simt::LaunchConfig tile_config(const ChannelTiles& tiles, simt::Stream stream) {
   return one_dimensional(tiles.blocks() * kThreads, stream);
 }
 
-void launch_channel_moments(const ArrayView& x, const ChannelTiles& tiles, void* means, void* squares,
-                            simt::Stream stream) {
-  if (x.size == 0) return;
+ChannelMoments launch_channel_moments(const ArrayView& x, const ChannelTiles& tiles, void* scratch,
+                                      simt::Stream stream) {
+  auto* means = static_cast<double*>(scratch);
+  void* squares = means + tiles.partials();
   dispatch_float(x.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    using A = accumulate_t<T>;
-    simt::launch(tile_config(tiles, stream), channel_moments_kernel<T>, x.as<const T>(), tiles, static_cast<A*>(means),
-                 static_cast<A*>(squares), vector_aligned(x));
+    simt::launch(tile_config(tiles, stream), channel_moments_kernel<T>, x.as<const T>(), tiles, means,
+                 static_cast<accumulate_t<T>*>(squares), vector_aligned(x));
   });
   CHECK_LAUNCH("channel_moments");
+  return {means, squares};
 }
 
 void launch_gradient_sums(const ArrayView& dy, const ArrayView& x, const GroupStatistics& statistics,
@@ -265,7 +273,7 @@ void launch_gradient_sums(const ArrayView& dy, const ArrayView& x, const GroupSt
     using A = accumulate_t<T>;
     simt::launch(tile_config(tiles, stream), gradient_sums_kernel<T, false>, dy.as<const T>(), x.as<const T>(),
                  static_cast<const A*>(statistics.mean), static_cast<const A*>(nullptr), statistics.groups, tiles,
-                 static_cast<A*>(totals), static_cast<A*>(products), aligned);
+                 static_cast<A*>(totals), static_cast<A*>(products), aligned, vector_aligned(statistics.mean));
   });
   CHECK_LAUNCH("gradient_sums");
 }
@@ -279,7 +287,7 @@ void launch_gradient_sums_by_row(const ArrayView& dy, const ArrayView& x, const 
     using A = accumulate_t<T>;
     simt::launch(tile_config(tiles, stream), gradient_sums_kernel<T, true>, dy.as<const T>(), x.as<const T>(),
                  mean.as<const A>(), rstd.as<const A>(), std::int64_t(1), tiles, static_cast<A*>(totals),
-                 static_cast<A*>(products), aligned);
+                 static_cast<A*>(products), aligned, false);
   });
   CHECK_LAUNCH("gradient_sums_by_row");
 }

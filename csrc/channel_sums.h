@@ -18,6 +18,8 @@ inline void* numbers_after(void* memory, std::int64_t count, DType dtype) {
   return static_cast<char*>(memory) + count * accumulate_bytes(dtype);
 }
 
+inline bool vector_aligned(const void* memory) { return reinterpret_cast<std::uintptr_t>(memory) % 16 == 0; }
+
 // Of each group of channels of each sample, (samples, groups) of numbers to compute in. Batch norm has one sample, and as
 // many groups as channels.
 struct GroupStatistics {
@@ -37,15 +39,24 @@ struct Deviation {
   explicit Deviation(const GroupStatistics& statistics)
       : value(static_cast<const A*>(statistics.deviation)), variance(statistics.variance), eps(statistics.eps) {}
 
+  // 1 / deviation from one of the values.
   template <class B>
-  __device__ __forceinline__ B inverse(std::int64_t i) const {
-    return variance ? B(1) / sqrt(B(value[i]) + B(eps)) : B(value[i]);
+  __device__ __forceinline__ B inverse(B of) const {
+    return variance ? B(1) / sqrt(of + B(eps)) : of;
   }
 };
 
-// Mean and squared deviations of the rows of each entry, as (samples, entries, C) of numbers to compute in.
-void launch_channel_moments(const ArrayView& x, const ChannelTiles& tiles, void* means, void* squares,
-                            simt::Stream stream);
+// Mean of the rows of each entry, and sum of squared deviations from it (in numbers to compute in), as (samples, entries, C).
+// Means are doubles: where they are far from 0 the squares of all rows depend on digits that a float has not.
+struct ChannelMoments {
+  const double* means;
+  const void* squares;
+};
+inline std::int64_t moments_bytes(const ChannelTiles& tiles, DType dtype) {
+  return tiles.partials() * (std::int64_t(sizeof(double)) + accumulate_bytes(dtype));
+}
+ChannelMoments launch_channel_moments(const ArrayView& x, const ChannelTiles& tiles, void* scratch,
+                                      simt::Stream stream);
 
 // Sums of dy and of dy * (x - mean) of each entry, as (samples, entries, C). Where products is null x is not read.
 void launch_gradient_sums(const ArrayView& dy, const ArrayView& x, const GroupStatistics& statistics,

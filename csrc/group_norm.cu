@@ -15,17 +15,17 @@ namespace {
 // overflow.
 template <class A>
 __global__ void __launch_bounds__(kThreads)
-    group_statistics_kernel(const A* means, const A* squares, ChannelTiles tiles, std::int64_t groups, double eps,
-                            A* mean, A* rstd) {
+    group_statistics_kernel(const double* means, const A* squares, ChannelTiles tiles, std::int64_t groups,
+                            double eps, A* mean, A* rstd) {
   const std::int64_t size = tiles.channels / groups, sample = blockIdx.x / groups, group = blockIdx.x % groups;
   const std::int64_t begin = sample * tiles.entries() * tiles.channels + group * size;
-  const double shift = finite_shift(double(means[begin]));
+  const double shift = finite_shift(means[begin]);
   double sum = 0, square = 0;
   for (std::int64_t i = threadIdx.x; i < tiles.entries() * size; i += blockDim.x) {
     const std::int64_t entry = i / size, at = begin + entry * tiles.channels + i % size;
     const std::int64_t rows = tiles.rows_of(entry);
     if (rows == 0) continue;
-    const double deviation = double(means[at]) - shift;
+    const double deviation = means[at] - shift;
     sum += double(rows) * deviation;
     square += double(squares[at]) + double(rows) * deviation * deviation;
   }
@@ -76,12 +76,11 @@ void launch_group_norm_forward(const ArrayView& x, const ArrayView& weight, cons
                                void* scratch, simt::Stream stream) {
   if (x.size == 0) return;
   const std::int64_t groups = mean.shape[1];
-  void* squares = numbers_after(scratch, tiles.partials(), x.dtype);
-  launch_channel_moments(x, tiles, scratch, squares, stream);
+  const ChannelMoments moments = launch_channel_moments(x, tiles, scratch, stream);
   dispatch_statistics(x.dtype, [&](auto type) {
     using A = typename decltype(type)::type;
     simt::launch(group_config(mean, tiles.entries() * tiles.channels / groups, stream), group_statistics_kernel<A>,
-                 static_cast<const A*>(scratch), static_cast<const A*>(squares), tiles, groups, eps, mean.as<A>(),
+                 moments.means, static_cast<const A*>(moments.squares), tiles, groups, eps, mean.as<A>(),
                  rstd.as<A>());
   });
   CHECK_LAUNCH("group_norm_forward");

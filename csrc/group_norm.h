@@ -3,7 +3,7 @@
 
 #include "channel_sums.h"
 
-// scratch: 2 * tiles.partials() numbers to compute in.
+// scratch: moments_bytes(tiles, x.dtype).
 void launch_group_norm_forward(const ArrayView& x,       // (N, L, C)
                                const ArrayView& weight,  // (C,) or null
                                const ArrayView& bias,    // (C,) or null

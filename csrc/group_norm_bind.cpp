@@ -28,7 +28,7 @@ void group_norm_forward(const Call& call) {
   const ArrayView& x = call.array("x");
   launch_group_norm_forward(x, call.array("weight"), call.array("bias"), call.array("y"), call.array("mean"),
                             call.array("rstd"), call.real("eps"), tiles,
-                            numbers_scratch(call, 2 * tiles.partials(), x.dtype), call.stream());
+                            scratch_of(call, moments_bytes(tiles, x.dtype)), call.stream());
 }
 
 void group_norm_backward(const Call& call) {

@@ -31,6 +31,10 @@ inline void require_statistics(const Call& call, std::initializer_list<const cha
   }
 }
 
+inline void* scratch_of(const Call& call, std::int64_t bytes) {
+  return bytes ? call.scratch(static_cast<std::size_t>(bytes)) : nullptr;
+}
+
 inline void* numbers_scratch(const Call& call, std::int64_t count, DType dtype) {
-  return count ? call.scratch(static_cast<std::size_t>(count * accumulate_bytes(dtype))) : nullptr;
+  return scratch_of(call, count * accumulate_bytes(dtype));
 }

@@ -12,7 +12,8 @@ namespace {
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     normalise_kernel(const T* x, const accumulate_t<T>* mean, Deviation<accumulate_t<T>> deviation, std::int64_t groups,
-                     const T* weight, const T* bias, T* y, ChannelTiles tiles, std::int64_t* batches, bool aligned) {
+                     const T* weight, const T* bias, T* y, ChannelTiles tiles, std::int64_t* batches, bool aligned,
+                     bool aligned_numbers) {
   constexpr int N = kVector<T>, kAhead = 4;
   using A = accumulate_t<T>;
   if (batches && blockIdx.x == 0 && threadIdx.x == 0) ++*batches;
@@ -20,15 +21,17 @@ __global__ void __launch_bounds__(kThreads)
   if (thread.row >= thread.end) return;
   const std::int64_t size = tiles.sample_size(), offset = thread.sample * size;
   const bool vectors = aligned && offset % N == 0;
-  A centre[N], scale[N], shift[N];
-  ChannelWalk walk(tiles.channels, tiles.channels / groups, thread.column);
+  const std::int64_t group = thread.sample * groups, group_size = tiles.channels / groups;
+  const bool vectors_of_groups = aligned_numbers && group % N == 0;
+  A centre[N], scale[N], shift[N] = {}, factor[N];
+  load_groups<N>(centre, mean + group, thread.column, tiles.channels, group_size, vectors_of_groups);
+  load_groups<N>(scale, deviation.value + group, thread.column, tiles.channels, group_size, vectors_of_groups);
+  if (weight) load_channels<N>(factor, weight, thread.column, tiles.channels, aligned_numbers);
+  if (bias) load_channels<N>(shift, bias, thread.column, tiles.channels, aligned_numbers);
 #pragma unroll
-  for (int j = 0; j < N; j++, walk.next()) {
-    const std::int64_t group = thread.sample * groups + walk.group;
-    centre[j] = mean[group];
-    scale[j] = deviation.template inverse<A>(group);
-    if (weight) scale[j] *= widen(weight[walk.channel]);
-    shift[j] = bias ? widen(bias[walk.channel]) : A(0);
+  for (int j = 0; j < N; j++) {
+    scale[j] = deviation.inverse(scale[j]);
+    if (weight) scale[j] *= factor[j];
   }
   for (std::int64_t row = thread.row; row < thread.end; row += kAhead * thread.step) {
     Group<T> sources[kAhead];
@@ -56,24 +59,30 @@ __global__ void __launch_bounds__(kThreads)
     normalise_backward_kernel(const T* dy, const T* x, const accumulate_t<T>* mean,
                               Deviation<accumulate_t<T>> deviation, std::int64_t groups, const T* weight,
                               const accumulate_t<T>* of_gradient, const accumulate_t<T>* of_product, T* dx,
-                              ChannelTiles tiles, bool aligned) {
+                              ChannelTiles tiles, bool aligned, bool aligned_numbers) {
   constexpr int N = kVector<T>, kAhead = 2;
   using A = accumulate_t<T>;
   const TileThread<N> thread(tiles);
   if (thread.row >= thread.end) return;
   const std::int64_t size = tiles.sample_size(), offset = thread.sample * size;
   const bool vectors = aligned && offset % N == 0;
-  A centre[N], of_dy[N], of_x[N], constant[N];
-  ChannelWalk walk(tiles.channels, tiles.channels / groups, thread.column);
+  const std::int64_t group = thread.sample * groups, group_size = tiles.channels / groups;
+  const bool vectors_of_groups = aligned_numbers && group % N == 0;
+  A centre[N], of_dy[N], of_x[N], constant[N], factor[N];
+  load_groups<N>(of_dy, deviation.value + group, thread.column, tiles.channels, group_size, vectors_of_groups);
+  if (weight) load_channels<N>(factor, weight, thread.column, tiles.channels, aligned_numbers);
+  if (of_gradient) {
+    load_groups<N>(centre, mean + group, thread.column, tiles.channels, group_size, vectors_of_groups);
+    load_groups<N>(of_x, of_product + group, thread.column, tiles.channels, group_size, vectors_of_groups);
+    load_groups<N>(constant, of_gradient + group, thread.column, tiles.channels, group_size, vectors_of_groups);
+  }
 #pragma unroll
-  for (int j = 0; j < N; j++, walk.next()) {
-    const std::int64_t group = thread.sample * groups + walk.group;
-    const A inverse = deviation.template inverse<A>(group);
-    of_dy[j] = weight ? inverse * widen(weight[walk.channel]) : inverse;
+  for (int j = 0; j < N; j++) {
+    const A inverse = deviation.inverse(of_dy[j]);
+    of_dy[j] = weight ? inverse * factor[j] : inverse;
     if (!of_gradient) continue;
-    centre[j] = mean[group];
-    of_x[j] = inverse * (inverse * of_product[group]);
-    constant[j] = inverse * of_gradient[group];
+    of_x[j] = inverse * (inverse * of_x[j]);
+    constant[j] = inverse * constant[j];
   }
   for (std::int64_t row = thread.row; row < thread.end; row += kAhead * thread.step) {
     Group<T> gradients[kAhead], sources[kAhead];
@@ -112,12 +121,15 @@ void launch_normalise(const ArrayView& x, const GroupStatistics& statistics, con
                       simt::Stream stream) {
   if (x.size == 0) return;
   const bool aligned = vector_aligned(x) && vector_aligned(y);
+  const bool aligned_numbers = vector_aligned(statistics.mean) && vector_aligned(statistics.deviation) &&
+                               vector_aligned(weight) && vector_aligned(bias);
   dispatch_float(x.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     using A = accumulate_t<T>;
     simt::launch(tile_config(tiles, stream), normalise_kernel<T>, x.as<const T>(),
                  static_cast<const A*>(statistics.mean), Deviation<A>(statistics), statistics.groups,
-                 weight.as<const T>(), bias.as<const T>(), y.as<T>(), tiles, batches.as<std::int64_t>(), aligned);
+                 weight.as<const T>(), bias.as<const T>(), y.as<T>(), tiles, batches.as<std::int64_t>(), aligned,
+                 aligned_numbers);
   });
   CHECK_LAUNCH("normalise");
 }
@@ -127,13 +139,15 @@ void launch_normalise_backward(const ArrayView& dy, const ArrayView& x, const Gr
                                const ArrayView& dx, const ChannelTiles& tiles, simt::Stream stream) {
   if (x.size == 0) return;
   const bool aligned = vector_aligned(dy) && vector_aligned(x) && vector_aligned(dx);
+  const bool aligned_numbers = vector_aligned(statistics.mean) && vector_aligned(statistics.deviation) &&
+                               vector_aligned(weight) && vector_aligned(of_gradient) && vector_aligned(of_product);
   dispatch_float(x.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     using A = accumulate_t<T>;
     simt::launch(tile_config(tiles, stream), normalise_backward_kernel<T>, dy.as<const T>(), x.as<const T>(),
                  static_cast<const A*>(statistics.mean), Deviation<A>(statistics), statistics.groups,
                  weight.as<const T>(), static_cast<const A*>(of_gradient), static_cast<const A*>(of_product),
-                 dx.as<T>(), tiles, aligned);
+                 dx.as<T>(), tiles, aligned, aligned_numbers);
   });
   CHECK_LAUNCH("normalise_backward");
 }

@@ -95,15 +95,17 @@ def test_inference_backward_is_the_gradient(executor):
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_backward_in_every_dtype(shape, dtype):
+def test_backward_in_every_dtype(executor, shape, dtype):
     x, weight, _ = make(shape, dtype)
     dy = random_array(shape, dtype, seed=6)
     wide = [a.astype(np.float64) for a in (dy, x, weight)]
-    _, mean, rstd = ops.batch_norm_forward(x, weight, eps=0.1)
-    _, mean64, rstd64 = ops.batch_norm_forward(*wide[1:], eps=0.1)
-    actual = ops.batch_norm_backward(dy, x, mean, rstd, weight)
-    expected = ops.batch_norm_backward(*wide[:2], mean64, rstd64, wide[2])
-    for mine, theirs in zip(actual, expected, strict=True):
+    with gpudl.use_backend("cpu"):
+        _, mean64, rstd64 = ops.batch_norm_forward(*wide[1:], eps=0.1)
+        expected = ops.batch_norm_backward(*wide[:2], mean64, rstd64, wide[2])
+    dy_, x_, weight_ = (executor.array(a) for a in (dy, x, weight))
+    _, mean, rstd = ops.batch_norm_forward(x_, weight_, eps=0.1)
+    for actual, theirs in zip(ops.batch_norm_backward(dy_, x_, mean, rstd, weight_), expected, strict=True):
+        mine = executor.numpy(actual)
         assert mine.dtype == dtype
         # dx of two values cancels to eps of its terms, which are as large as dy * weight * rstd.
         scale = np.abs(wide[0]).max() * np.abs(wide[2]).max() * rstd64.max()
@@ -112,20 +114,22 @@ def test_backward_in_every_dtype(shape, dtype):
 
 
 @pytest.mark.parametrize("wanted", range(8))
-def test_gradients_that_are_not_wanted_are_none(wanted):
+def test_gradients_that_are_not_wanted_are_none(executor, wanted):
     flags = {name: bool(wanted >> i & 1) for i, name in enumerate(NONE)}
-    x, weight, _ = make((3, 4, 2))
-    dy = random_array(x.shape, seed=6)
+    x, weight, dy = (
+        executor.array(random_array(shape, seed=seed)) for seed, shape in enumerate(((3, 4, 2), 4, (3, 4, 2)))
+    )
     _, mean, rstd = ops.batch_norm_forward(x, weight)
     for backward, statistics in (
         (ops.batch_norm_backward, (mean, rstd)),
-        (ops.batch_norm_inference_backward, running(4, x.dtype)),
+        (ops.batch_norm_inference_backward, map(executor.array, running(4, np.float64))),
     ):
+        statistics = tuple(statistics)
         whole = backward(dy, x, *statistics, weight)
         some = backward(dy, x, *statistics, weight, **flags)
         for flag, expected, actual in zip(flags.values(), whole, some, strict=True):
             assert (actual is not None) == flag
-            assert actual is None or actual.tobytes() == expected.tobytes()
+            assert actual is None or executor.numpy(actual).tobytes() == executor.numpy(expected).tobytes()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -153,32 +157,46 @@ def test_shapes(shape, large):
 
 
 @pytest.mark.parametrize("shape", [(600_011, 1), (40_001, 16), (3, 9000), (1031, 63, 9)], ids=str)
-def test_many_blocks_and_a_rest(shape):
+def test_many_blocks_and_a_rest(executor, shape):
     x = random_array(shape, np.float32) * np.float32(3) + np.float32(1)
-    _, mean, rstd = ops.batch_norm_forward(x)
+    x_ = executor.array(x)
+    _, mean, rstd = ops.batch_norm_forward(x_)
     axes = (0, *range(2, x.ndim))
     wide = x.astype(np.float64)
-    assert_close(mean, wide.mean(axes))
-    assert_close(rstd, 1 / np.sqrt(wide.var(axes) + 1e-5))
+    assert_close(executor.numpy(mean), wide.mean(axes))
+    assert_close(executor.numpy(rstd), 1 / np.sqrt(wide.var(axes) + 1e-5))
     dy = random_array(shape, np.float32, seed=1)
-    dx, _, dbias = ops.batch_norm_backward(dy, x, mean, rstd)
-    assert_close(dbias, dy.astype(np.float64).sum(axes))
-    expected = ops.batch_norm_backward(
-        dy.astype(np.float64), wide, wide.mean(axes), 1 / np.sqrt(wide.var(axes) + 1e-5)
-    )[0]
+    dx, _, dbias = ops.batch_norm_backward(executor.array(dy), x_, mean, rstd)
+    assert_close(executor.numpy(dbias), dy.astype(np.float64).sum(axes))
+    with gpudl.use_backend("cpu"):
+        expected = ops.batch_norm_backward(
+            dy.astype(np.float64), wide, wide.mean(axes), 1 / np.sqrt(wide.var(axes) + 1e-5)
+        )[0]
     # With three rows dx is what is left when its terms cancel.
-    assert_close(dx, expected, tolerance=(1e-3, 1e-4))
+    assert_close(executor.numpy(dx), expected, tolerance=(1e-3, 1e-4))
 
 
-def test_variance_does_not_cancel_far_from_zero():
+def test_variance_does_not_cancel_far_from_zero(executor):
     x = (np.random.default_rng(0).standard_normal((4000, 5)) + 1e4).astype(np.float32)
     _, variance = oracle.statistics(x)
-    running_mean, running_var = np.zeros(5, np.float32), np.zeros(5, np.float32)
-    y, _, rstd = ops.batch_norm_forward(x, None, None, running_mean, running_var, momentum=1.0)
-    assert_close(rstd, 1 / np.sqrt(variance + 1e-5))
-    assert_close(running_var, variance * 4000 / 3999)
+    running_mean, running_var = (executor.array(np.zeros(5, np.float32)) for _ in range(2))
+    y, _, rstd = ops.batch_norm_forward(
+        executor.array(x), None, None, running_mean, running_var, momentum=1.0
+    )
+    assert_close(executor.numpy(rstd), 1 / np.sqrt(variance + 1e-5))
+    assert_close(executor.numpy(running_var), variance * 4000 / 3999)
     # x itself is a multiple of 2^-10 here: x * scale + shift rounds as coarsely.
-    assert np.abs(y - oracle.batch_norm(x)).max() <= 2e-3
+    assert np.abs(executor.numpy(y) - oracle.batch_norm(x)).max() <= 2e-3
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_variance_of_values_with_one_far_away(executor, dtype):
+    """The value that others could be measured from is the outlier."""
+    x = random_array((700, 3), dtype)
+    x[0] = 300
+    _, variance = oracle.statistics(x)
+    _, _, rstd = ops.batch_norm_forward(executor.array(x), eps=0.0)
+    assert_close(executor.numpy(rstd), 1 / np.sqrt(variance))
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.1, 0.7, 1.0, None])
@@ -198,11 +216,12 @@ def test_running_statistics(executor, momentum):
         assert int(batches) == step
 
 
-def test_running_statistics_may_be_strided():
+def test_running_statistics_may_be_strided(executor):
     x = random_array((4, 3))
-    memory = np.zeros((2, 6))
-    ops.batch_norm_forward(x, None, None, memory[0, ::2], memory[1, ::2], momentum=1.0)
+    memory = executor.array(np.zeros((2, 6)))
+    ops.batch_norm_forward(executor.array(x), None, None, memory[0, ::2], memory[1, ::2], momentum=1.0)
     mean, variance = oracle.statistics(x)
+    memory = executor.numpy(memory)
     assert_close(memory[0, ::2], mean)
     assert_close(memory[1, ::2], variance * 4 / 3)
     assert not memory[:, 1::2].any()
@@ -211,16 +230,20 @@ def test_running_statistics_may_be_strided():
 def test_nan_and_infinity_stay_in_their_channel(executor):
     x = random_array((3, 4, 5))
     x[1, 1, 2], x[0, 2, 0] = np.nan, np.inf
-    y, _, _ = ops.batch_norm_forward(executor.array(x))
+    statistics = [executor.array(np.zeros(4)) for _ in range(2)]
+    y, _, _ = ops.batch_norm_forward(executor.array(x), None, None, *statistics, momentum=1.0)
     y = executor.numpy(y)
     assert np.isnan(y[:, 1]).all()
     assert np.isnan(y[0, 2, 0])
     assert np.isfinite(y[:, [0, 3]]).all()
+    running_mean, running_var = (executor.numpy(array) for array in statistics)
+    assert np.array_equal(running_mean[1:3], [np.nan, np.inf], equal_nan=True)
+    assert np.isnan(running_var[1:3]).all()
 
 
-def test_an_empty_batch():
-    x, weight = np.zeros((0, 3, 4, 5), np.float32), np.ones(3, np.float32)
-    statistics = running(3, x.dtype)
+def test_an_empty_batch(executor):
+    x, weight = executor.array(np.zeros((0, 3, 4, 5), np.float32)), executor.array(np.ones(3, np.float32))
+    statistics = [executor.array(array) for array in running(3, np.float32)]
     assert ops.batch_norm_inference(x, *statistics, weight).shape == x.shape
     dx, dweight, dbias = ops.batch_norm_inference_backward(x, x, *statistics, weight)
     assert dx.shape == x.shape
@@ -228,14 +251,15 @@ def test_an_empty_batch():
     assert not dbias.any()
     empty = ops.batch_norm_backward(x, x, *statistics, weight)
     assert not empty[1].any()
+    assert not empty[2].any()
 
 
 @pytest.mark.parametrize("momentum", [0.3, None])
 @pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 5), (2, 3, 0)], ids=str)
-def test_training_on_an_empty_batch_counts_it_and_learns_nothing(shape, momentum):
+def test_training_on_an_empty_batch_counts_it_and_learns_nothing(executor, shape, momentum):
     layer = (nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d)(3, momentum=momentum)
     layer.running_mean[...], layer.running_var[...] = 4, 7
-    x = np.zeros(shape, np.float32)
+    x = executor.array(np.zeros(shape, np.float32))
     assert layer(x).shape == shape
     assert layer.backward(x).shape == shape
     assert not layer.weight.grad.any()

@@ -8,6 +8,8 @@
 #include "device/vector.h"
 #include "dispatch.h"
 
+constexpr int kMaxLanes = 64;
+
 struct ChannelTiles {
   std::int64_t samples = 0, rows = 0, channels = 0;  // rows of a sample
   std::int64_t joined = 0;                           // rows of a wide row
@@ -97,22 +99,32 @@ __device__ __forceinline__ void reduce_columns(Value (&values)[N], int lanes, Co
   }
 }
 
-// The channels of neighbouring columns one after the other, and their groups of `size` channels.
-struct ChannelWalk {
-  std::int64_t channels, size, channel, group, within;
+// From a vector of C, the numbers of the channels of N neighbouring columns.
+template <int N, class T>
+__device__ __forceinline__ void load_channels(accumulate_t<T> (&values)[N], const T* vector, std::int64_t column,
+                                              std::int64_t channels, bool aligned) {
+  std::int64_t channel = column % channels;
+  if (channel + N <= channels) return load_group<N>(values, vector, channel, 0, channels, aligned && channel % N == 0);
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    values[j] = widen(vector[channel]);
+    if (++channel == channels) channel = 0;
+  }
+}
 
-  __device__ __forceinline__ ChannelWalk(std::int64_t channels_, std::int64_t size_, std::int64_t column)
-      : channels(channels_),
-        size(size_),
-        channel(column % channels_),
-        group(channel / size_),
-        within(channel % size_) {}
-
-  __device__ __forceinline__ void next() {
+// From the groups of channels of a sample, the numbers of N neighbouring columns; `size` channels are a group.
+template <int N, class A>
+__device__ __forceinline__ void load_groups(A (&values)[N], const A* groups, std::int64_t column, std::int64_t channels,
+                                            std::int64_t size, bool aligned) {
+  if (size == 1) return load_channels(values, groups, column, channels, aligned);
+  std::int64_t channel = column % channels, group = channel / size, within = channel % size;
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    values[j] = j > 0 && within != 0 ? values[j - 1] : groups[group];
     if (++within == size) {
       within = 0;
       group++;
     }
     if (++channel == channels) channel = group = within = 0;
   }
-};
+}

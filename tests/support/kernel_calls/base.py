@@ -1,7 +1,7 @@
 """Arrays for the calls of this folder, and how a file of it says what may move."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Cost:
 
     calls: Callable
     requests: Callable = lambda dtype: 1
-    tables: tuple[str, ...] = ()
+    tables: Collection[str] = ()
 
 
 def aligned(array, offset=0):
