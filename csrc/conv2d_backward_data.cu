@@ -10,8 +10,8 @@
 namespace {
 
 // One axis of dx. Its rows start, start + stride, ... are a phase of the stride: they meet the same taps, first, first +
-// step, ..., those for which start + padding - tap * dilation is a multiple of the stride, so that none is multiplied in
-// vain. From one of them to the next dy goes back by `spread` rows.
+// step, ..., those for which start + padding - tap * dilation is a multiple of the stride, so that none is multiplied
+// in vain. From one of them to the next dy goes back by `spread` rows.
 struct PhaseAxis {
   int extent, field, stride, padding, dilation;
   int phases, step, spread;
@@ -49,10 +49,10 @@ struct DataShape {
   std::int64_t filters, channels;  // of a group
 };
 
-// One block per 64 pixels of one phase of dx, in the order of memory, and 64 channels of a group: rows are the pixels of
-// dy that a pixel of dx reached, columns the channels, the depth (taps of the phase, filters of a group). A phase without
-// taps has no depth: its gradient is 0. dy: (N, P, Q, K), weight: (K, R, S, C / groups), dx: (N, H, W, C), bias: (C,) or
-// null. `runs` as in store_sums.
+// One block per 64 pixels of one phase of dx, in the order of memory, and 64 channels of a group: rows are the pixels
+// of dy that a pixel of dx reached, columns the channels, the depth (taps of the phase, filters of a group). A phase
+// without taps has no depth: its gradient is 0. dy: (N, P, Q, K), weight: (K, R, S, C / groups), dx: (N, H, W, C),
+// bias: (C,) or null. `runs` as in store_sums.
 template <class T, bool kVectors>
 __global__ void __launch_bounds__(kTileThreads, kTileBlocks<T>)
     conv2d_backward_data_kernel(const T* dy, const T* weight, const T* bias, T* dx, DataShape s, PhaseAxis h,

@@ -7,9 +7,9 @@
 
 namespace {
 
-// One block per 64 pixels of y, in the order of memory, and 64 filters of a group: rows are the pixels' windows, columns
-// the filters, the depth (R, S, channels of a group). x: (N, H, W, C), weight: (K, depth), y: (pixels, K), bias: (K,) or
-// null. `runs` as in store_sums.
+// One block per 64 pixels of y, in the order of memory, and 64 filters of a group: rows are the pixels' windows,
+// columns the filters, the depth (R, S, channels of a group). x: (N, H, W, C), weight: (K, depth), y: (pixels, K),
+// bias: (K,) or null. `runs` as in store_sums.
 template <class T, bool kVectors>
 __global__ void __launch_bounds__(kTileThreads, kTileBlocks<T>)
     conv2d_forward_kernel(const T* x, const T* weight, const T* bias, T* y, Window window, std::int64_t pixels,

@@ -10,6 +10,7 @@
 namespace {
 
 constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kLongestAxis = kLargest - 64;  // kernels step beyond its end by less than a tile
 
 void check_extents(const Call& call, const char* name, std::size_t first_axis, std::int64_t low) {
   const std::vector<std::int64_t>& shape = call.array(name).shape;
@@ -21,19 +22,19 @@ void check_extents(const Call& call, const char* name, std::size_t first_axis, s
 }
 
 // What the windows leave over at the end of a padded axis. Below the stride for a convolution; output_padding for a
-// transposed one, which is below the stride or the dilation; -1 where padding is "same" and has an odd pixel at the end.
+// transposed one, which is below the stride or the dilation; -1 where padding is "same" and an odd pixel is at the end.
 void check_axis(const Call& call, const char* x, const char* y, std::int64_t extent, std::int64_t field,
                 std::int64_t outputs, std::int64_t stride, std::int64_t padding, std::int64_t dilation) {
   const std::int64_t padded = extent + 2 * padding;
-  if (padded >= kLargest) {
-    call.refuse(std::string(x) + " must have fewer than " + std::to_string(kLargest) +
+  if (padded > kLongestAxis) {
+    call.refuse(std::string(x) + " must have at most " + std::to_string(kLongestAxis) +
                 " rows and columns with their padding, got " + std::to_string(padded));
   }
   const std::int64_t left = padded - (dilation * (field - 1) + 1) - (outputs - 1) * stride;
   if (left >= -1 && left < std::max(stride, dilation)) return;
-  call.refuse(std::to_string(outputs) + " rows or columns of " + y + " do not fit to " + std::to_string(extent) + " of " +
-              x + " with a window of " + std::to_string(field) + ", stride " + std::to_string(stride) + ", padding " +
-              std::to_string(padding) + " and dilation " + std::to_string(dilation));
+  call.refuse(std::to_string(outputs) + " rows or columns of " + y + " do not fit to " + std::to_string(extent) +
+              " of " + x + " with a window of " + std::to_string(field) + ", stride " + std::to_string(stride) +
+              ", padding " + std::to_string(padding) + " and dilation " + std::to_string(dilation));
 }
 
 }  // namespace
@@ -63,8 +64,8 @@ Conv2dShape conv2d_shape(const Call& call, const char* x, const char* weight, co
   call.require_shape(y, {s.N, s.K, s.P, s.Q}, both.c_str());
   if (s.C != filters[1] * s.groups) {
     call.refuse(std::string(x) + " must have " + std::to_string(filters[1] * s.groups) + " channels, " +
-                std::to_string(filters[1]) + " of " + weight + " in each of " + std::to_string(s.groups) + " groups, got " +
-                std::to_string(s.C));
+                std::to_string(filters[1]) + " of " + weight + " in each of " + std::to_string(s.groups) +
+                " groups, got " + std::to_string(s.C));
   }
   if (s.K % s.groups) {
     call.refuse("groups must divide the " + std::to_string(s.K) + " filters of " + weight + ", got " +

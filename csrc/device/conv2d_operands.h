@@ -181,7 +181,8 @@ class FilterRows {
       } else {
 #pragma unroll
         for (int j = 0; j < kVector<T>; j++) {
-          groups.values[i][j] = offset_[i] >= 0 && Layout::depth() + j < steps ? filters_[offset_[i] + j] : narrow<T>(0);
+          const bool exists = offset_[i] >= 0 && Layout::depth() + j < steps;
+          groups.values[i][j] = exists ? filters_[offset_[i] + j] : narrow<T>(0);
         }
       }
     }

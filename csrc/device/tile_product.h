@@ -114,10 +114,11 @@ struct AcrossDepth {
     accumulate_t<T> wide[kVector<T>];
 #pragma unroll
     for (int j = 0; j < kVector<T>; j++) wide[j] = widen(values[j]);
-    uint4 raw[sizeof wide / sizeof(uint4)];
-    memcpy(raw, wide, sizeof wide);
+    constexpr int kCount = kVector<T> / kVector<accumulate_t<T>>;
+    uint4 raw[kCount];
+    memcpy(raw, wide, sizeof raw);
     auto* vectors = reinterpret_cast<uint4*>(memory);
-    if constexpr (sizeof wide == sizeof(uint4)) {
+    if constexpr (kCount == 1) {
       vectors[0] = raw[0];
     } else {
       const int first = threadIdx.x / 4 % 2;
