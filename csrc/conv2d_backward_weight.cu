@@ -80,9 +80,10 @@ struct Splits {
 
 std::size_t conv2d_backward_weight_scratch(const Conv2dShape& shape, DType dtype) {
   if (is_depthwise(shape)) return conv2d_depthwise_backward_weight_scratch(shape, dtype);
+  const std::int64_t size = shape.K * shape.R * shape.S * (shape.C / shape.groups);
+  if (size == 0) return 0;
   const Splits splits(shape);
   if (splits.count == 1) return 0;
-  const std::int64_t size = shape.K * shape.R * shape.S * (shape.C / shape.groups);
   return std::size_t(splits.count * size) * (dtype == DType::float64 ? sizeof(double) : sizeof(float));
 }
 

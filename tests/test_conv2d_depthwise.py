@@ -5,7 +5,7 @@ import pytest
 
 from gpudl import _backend, ops
 from tests.support.arrays import random_array
-from tests.support.kernel_calls.depthwise import geometry, images
+from tests.support.kernel_calls.matrix_products import geometry, images
 from tests.support.kernels import require_simt
 from tests.support.oracles import conv2d as oracle
 from tests.support.tolerances import DTYPES, assert_close

@@ -83,7 +83,7 @@ def other_number(rng, number):
 def copied(argument):
     if isinstance(argument, list):
         return [copied(item) for item in argument]
-    return None if argument is None else argument.copy()
+    return None if argument is None else argument.copy(order="K")  # channels-last memory stays so
 
 
 def fuzz(module, calls):

@@ -1,20 +1,6 @@
 """Calls of the depthwise convolutions, which have kernels of their own."""
 
-import numpy as np
-
-from tests.support.arrays import random_array
-from tests.support.kernel_calls.base import Cost, aligned
-
-
-def images(shape, dtype, seed, offset=0):
-    """(N, C, H, W) in channels-last memory."""
-    N, C, H, W = shape
-    return aligned(random_array((N, H, W, C), dtype, seed), offset).transpose(0, 3, 1, 2)
-
-
-def geometry(stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
-    return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-
+from tests.support.kernel_calls.matrix_products import convolution_calls, geometry
 
 # x, weight, y, numbers, offset of the memory in elements.
 SHAPES = [
@@ -36,21 +22,6 @@ SHAPES = [
 MEASURED = [((2, 64, 16, 16), (64, 1, 3, 3), (2, 64, 16, 16), geometry(padding=(1, 1), groups=64), 0)]
 
 
-def calls_of(shapes, order, biased=None):
-    """order : which of "x", "weight" and "y" are the operator's arrays; biased : whose channels the bias has."""
-
-    def calls(dtype):
-        for i, (x, weight, y, numbers, offset) in enumerate(shapes):
-            of = {"x": x, "weight": weight, "y": y}
-            arrays = [images(of[role], dtype, seed, offset) for seed, role in enumerate(order)]
-            if biased is not None:
-                bias = aligned(random_array((of[biased][1],), dtype, 5), offset) if i % 2 else None
-                arrays.insert(2, bias)
-            yield arrays, numbers
-
-    return calls
-
-
 ROLES = {
     "conv2d_forward": (("x", "weight", "y"), "y"),
     "conv2d_backward_data": (("y", "weight", "x"),),
@@ -59,8 +30,8 @@ ROLES = {
     "conv_transpose2d_backward_data": (("x", "weight", "y"),),
     "conv_transpose2d_backward_weight": (("x", "y", "weight"),),
 }
-CALLS = {operator: calls_of(SHAPES, *roles) for operator, roles in ROLES.items()}
+CALLS = {operator: convolution_calls(*roles, cases=SHAPES) for operator, roles in ROLES.items()}
 
 
 def measured(operator):
-    return calls_of(MEASURED, *ROLES[operator])
+    return convolution_calls(*ROLES[operator], cases=MEASURED)
