@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "conv2d.h"
+#include "conv2d_depthwise.h"
 #include "device/conv2d_operands.h"
 #include "dispatch.h"
 
@@ -97,6 +98,7 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks<T>)
 void launch_conv2d_backward_data(const ArrayView& dy, const ArrayView& weight, const ArrayView& bias,
                                  const ArrayView& dx, const Conv2dShape& shape, simt::Stream stream) {
   if (dx.size == 0) return;
+  if (is_depthwise(shape)) return launch_conv2d_depthwise_backward_data(dy, weight, bias, dx, shape, stream);
   const Conv2dShape s = flattened(shape);
   const DataShape data{s.N, int(s.P), int(s.Q), s.K, s.C, s.K / s.groups, s.C / s.groups};
   const PhaseAxis h(s.H, s.R, s.stride_h, s.pad_h, s.dilation_h), w(s.W, s.S, s.stride_w, s.pad_w, s.dilation_w);

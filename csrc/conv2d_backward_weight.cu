@@ -1,5 +1,6 @@
 // Gradient of a 2-D convolution's weight, and of the linear layer's.
 #include "conv2d.h"
+#include "conv2d_depthwise.h"
 #include "device/conv2d_operands.h"
 #include "dispatch.h"
 
@@ -78,6 +79,7 @@ struct Splits {
 }  // namespace
 
 std::size_t conv2d_backward_weight_scratch(const Conv2dShape& shape, DType dtype) {
+  if (is_depthwise(shape)) return conv2d_depthwise_backward_weight_scratch(shape, dtype);
   const std::int64_t size = shape.K * shape.R * shape.S * (shape.C / shape.groups);
   if (size == 0) return 0;
   const Splits splits(shape);
@@ -88,6 +90,9 @@ std::size_t conv2d_backward_weight_scratch(const Conv2dShape& shape, DType dtype
 void launch_conv2d_backward_weight(const ArrayView& dy, const ArrayView& x, const ArrayView& dweight, void* scratch,
                                    const Conv2dShape& shape, simt::Stream stream) {
   if (dweight.size == 0) return;
+  if (is_depthwise(shape)) {
+    return launch_conv2d_depthwise_backward_weight(dy, x, dweight, scratch, shape, stream);
+  }
   const Conv2dShape s = flattened(shape);
   const Splits splits(s);
   const Window window = forward_window(s);

@@ -1,5 +1,6 @@
 // 2-D convolution forward, and the linear layer's.
 #include "conv2d.h"
+#include "conv2d_depthwise.h"
 #include "device/conv2d_operands.h"
 #include "dispatch.h"
 
@@ -38,6 +39,7 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks<T>)
 void launch_conv2d_forward(const ArrayView& x, const ArrayView& weight, const ArrayView& bias, const ArrayView& y,
                            const Conv2dShape& shape, simt::Stream stream) {
   if (y.size == 0) return;
+  if (is_depthwise(shape)) return launch_conv2d_depthwise_forward(x, weight, bias, y, shape, stream);
   const Conv2dShape s = flattened(shape);
   const std::int64_t pixels = s.N * s.P * s.Q, filters = s.K / s.groups;
   const Window window = forward_window(s);

@@ -33,7 +33,7 @@ CALLS = {
     "conv2d_backward_bias": images,
     "conv_transpose2d_backward_bias": images,
 }
-COSTS = {operator: Cost(whole_sectors) for operator in ("linear_backward_bias",)}
+COSTS = {"linear_backward_bias": Cost(whole_sectors)}
 WITHOUT_COST = dict.fromkeys(
     ("conv2d_backward_bias", "conv_transpose2d_backward_bias"), "the launch is that of linear_backward_bias"
 )

@@ -33,11 +33,11 @@ CONVOLUTIONS = [
 ]  # fmt: skip
 
 
-def convolution_calls(order, biased=None):
+def convolution_calls(order, biased=None, cases=CONVOLUTIONS):
     """order : which of "x", "weight" and "y" are the operator's arrays; biased : whose channels the bias has."""
 
     def calls(dtype):
-        for i, (x, weight, y, numbers, offset) in enumerate(CONVOLUTIONS):
+        for i, (x, weight, y, numbers, offset) in enumerate(cases):
             shapes = {"x": x, "weight": weight, "y": y}
             arrays = [images(shapes[role], dtype, seed, offset) for seed, role in enumerate(order)]
             if biased is not None:
