@@ -61,9 +61,12 @@ __global__ void __launch_bounds__(kThreads)
 
 // Each thread sums every so many groups of 16 bytes, a block its threads. A single block writes value: (1,), several
 // their sums to partials: (gridDim.x,). From one group to the next in double: a thread may have thousands.
+//
+// One resident block is enough: left to itself ptxas held the half-precision sums to 32 registers and spilled.
 template <class T, class Function, class... Inputs>
-__global__ void __launch_bounds__(kThreads) loss_sum_kernel(T* value, double* partials, double scale, std::int64_t n,
-                                                            bool aligned, Function function, const Inputs*... inputs) {
+__global__ void __launch_bounds__(kThreads, 1)
+    loss_sum_kernel(T* value, double* partials, double scale, std::int64_t n, bool aligned, Function function,
+                    const Inputs*... inputs) {
   constexpr int N = kVector<T>;
   using A = accumulate_t<T>;
   const std::int64_t step = std::int64_t(gridDim.x) * blockDim.x * N;
