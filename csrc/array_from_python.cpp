@@ -75,14 +75,13 @@ Described from_buffer(const py::object& array) {
 }
 #endif
 
-Described describe(const py::object& array, bool host) {
+Described describe(const py::object& array) {
 #if defined(GPUDL_CUDA)
-  if (!host) return from_interface(array, array.attr("__cuda_array_interface__"));
+  if (py::hasattr(array, "__cuda_array_interface__")) {
+    return from_interface(array, array.attr("__cuda_array_interface__"));
+  }
 #else
-  (void)host;
-#endif
   if (py::hasattr(array, "__array_interface__")) return from_interface(array, array.attr("__array_interface__"));
-#if !defined(GPUDL_CUDA)
   if (PyObject_CheckBuffer(array.ptr())) return from_buffer(array);
 #endif
   throw py::type_error("not an array");
@@ -248,19 +247,6 @@ class PythonCall final : public Call {
 #endif
   }
 
-  const void* upload(const void* host, std::size_t bytes) const override {
-#if defined(GPUDL_CUDA)
-    void* device = scratch(bytes);
-    // Pageable memory is staged before the call returns, so the caller's may go.
-    CHECK_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_));
-    return device;
-#else
-    tables_.emplace_back(static_cast<const char*>(host), static_cast<const char*>(host) + bytes);
-    registrations_.add(tables_.back().data(), bytes, "table", simt::BufferUse::read);
-    return tables_.back().data();
-#endif
-  }
-
  protected:
   const char* operator_name() const override { return op_.name; }
 
@@ -322,7 +308,7 @@ class PythonCall final : public Call {
   ArrayView checked_argument(const ArrayArgument& argument, const std::string& name, const py::object& object) {
     const bool writes = argument.access == Access::write || argument.access == Access::update;
     const ArrayView view =
-        checked_view(describe(object, argument.access == Access::table), writes, argument.traits & kChannelsLast);
+        checked_view(describe(object), writes, argument.traits & kChannelsLast);
     note_memory(argument, name, view);
     return view;
   }
@@ -381,7 +367,7 @@ class PythonCall final : public Call {
   }
 
   void note_memory(const ArrayArgument& argument, [[maybe_unused]] const std::string& name, const ArrayView& view) {
-    if (argument.access == Access::table || view.size == 0) return;
+    if (view.size == 0) return;
 #if defined(GPUDL_CUDA)
     const int device = device_of(view.data);
     if (device_ >= 0 && device != device_) throw std::invalid_argument("must be on the device of the other arrays");
@@ -416,7 +402,6 @@ class PythonCall final : public Call {
   DeviceGuard guard_;
   mutable std::vector<py::object> kept_;
 #else
-  mutable std::vector<std::vector<char> > tables_;
   mutable std::vector<std::unique_ptr<void, FreeScratch> > scratch_;
   mutable Registrations registrations_;
 #endif

@@ -7,7 +7,7 @@ namespace {
 
 void require_images(const Call& call) {
   call.require_dtype("x", {DType::float16, DType::bfloat16, DType::float32, DType::float64, DType::uint8});
-  if (call.array("x").shape.size() != 3) call.require_rank("x", 4);
+  if (call.array("x").shape.size() < 3) call.refuse("x must have 3 axes or more");
   call.require_same_dtype({"x", "y"});
   call.require_same_shape({"x", "y"});
 }

@@ -17,7 +17,6 @@ enum class Access {
   read,
   write,   // every element is written, what was there is not read
   update,  // read and written
-  table,   // read, and always in host memory: a small NumPy array that says what to do
 };
 
 enum Traits : unsigned {
@@ -61,8 +60,6 @@ class Call {
   // Device memory for intermediate results, aligned to 256 bytes, until the work of this call on the stream is done. What
   // it holds is undefined.
   virtual void* scratch(std::size_t bytes) const = 0;
-  // `bytes` of host memory where a kernel can read them, until the call ends.
-  virtual const void* upload(const void* host, std::size_t bytes) const = 0;
 
   void require_dtype(const char* name, std::initializer_list<DType> allowed) const;
   void require_float(const char* name) const;

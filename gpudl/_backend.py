@@ -39,14 +39,6 @@ class BackendError(RuntimeError):
     """An executor was asked for that this install or this machine does not have."""
 
 
-class MissingKernelError(BackendError):
-    """An operator that NumPy has was asked for where it has no CUDA kernel yet. operator : its name."""
-
-    def __init__(self, backend: str, operator: str):
-        super().__init__(f"backend {backend!r}: operator {operator} has no CUDA kernel yet")
-        self.operator = operator
-
-
 def _load(backend: str) -> ModuleType:
     module = _loaded.get(backend)
     if module is None:
@@ -57,8 +49,6 @@ def _load(backend: str) -> ModuleType:
                 f"backend {backend!r}: this install of gpudl has no {_MODULES[backend]} "
                 f"({_PURPOSE[backend]}): {_why_missing(backend) or error}. {_HINT[backend]}."
             ) from error
-        if backend != "cpu":
-            _refuse_missing_kernels(module, backend)
         _loaded[backend] = module
     return module
 
@@ -67,18 +57,6 @@ def _why_missing(backend: str) -> str | None:
     """What the build noted about the CUDA kernels, where it left them out."""
     note = Path(__file__).with_name("_cuda_missing.txt")
     return note.read_text().strip() if backend == "cuda" and note.exists() else None
-
-
-def _refuse_missing_kernels(module: ModuleType, backend: str) -> None:
-    """Make an operator that NumPy has and `module` lacks a MissingKernelError that names it."""
-    operators = importlib.import_module(_MODULES["cpu"]).__all__
-
-    def missing(name: str) -> Any:
-        if name in operators:
-            raise MissingKernelError(backend, name)
-        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-
-    module.__getattr__ = missing  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -104,7 +82,6 @@ def _module_at(library: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    _refuse_missing_kernels(module, "simt")
     return module
 
 

@@ -5,9 +5,8 @@ import signal
 import pytest
 from hypothesis import settings
 
-from gpudl._backend import MissingKernelError
 from tests.support.arrays import EXECUTORS, Executor
-from tests.support.kernels import WITHOUT_KERNEL, require_simt
+from tests.support.kernels import require_simt
 
 # A shell starts what runs in its background with SIGINT ignored; tests and the processes that they start need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -25,14 +24,3 @@ def executor(request):
     chosen = Executor(request.param)
     with chosen.active():
         yield chosen
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem):
-    """A test that meets an operator without a kernel is skipped, as long as that operator is on the list."""
-    try:
-        return (yield)
-    except MissingKernelError as error:
-        if error.operator not in WITHOUT_KERNEL:
-            raise
-        pytest.skip(str(error))

@@ -63,6 +63,7 @@ def test_transposed_adds_the_bias(executor, stride):
 
 
 @pytest.mark.parametrize(("images", "channels"), [(131_073, 4), (15_000, 2)], ids=["sliding", "gathering"])
+@pytest.mark.slow
 def test_blocks_that_take_several_rounds(executor, images, channels):
     extents = (2, 4) if channels == 4 else (3, 3)
     x, weight, bias, numbers, y, dy = make(

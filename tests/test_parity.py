@@ -4,10 +4,9 @@ import inspect
 
 import pytest
 
-import gpudl
 from gpudl import _backend, _numpy
-from tests.support.arrays import COMPILED, assert_refuses
-from tests.support.kernels import WITHOUT_KERNEL, require_simt
+from tests.support.arrays import COMPILED
+from tests.support.kernels import require_simt
 
 
 def signature(function):
@@ -20,22 +19,9 @@ def test_compiled_operators_are_those_of_numpy(name):
     if name == "simt":
         require_simt()
     module = _backend._load(name)
-    assert set(module.__all__) == set(_numpy.__all__) - WITHOUT_KERNEL
+    assert set(module.__all__) == set(_numpy.__all__)
     for operator in module.__all__:
         assert signature(getattr(module, operator)) == signature(getattr(_numpy, operator)), operator
-
-
-def test_an_operator_without_kernel_is_named():
-    require_simt()
-    module = _backend._load("simt")
-    for operator in sorted(WITHOUT_KERNEL):
-        assert_refuses(
-            lambda operator=operator: getattr(module, operator),
-            gpudl.BackendError,
-            f"operator {operator} has no CUDA",
-        )
-    assert not hasattr(module, "no_such_operator")
-    assert set(_numpy.__all__) >= WITHOUT_KERNEL, "the list names what NumPy does not have"
 
 
 @pytest.mark.parametrize("operator", _numpy.__all__)

@@ -5,11 +5,11 @@ import pytest
 
 from gpudl import _backend, _numpy
 from tests.support.kernel_calls import CALLS, COSTS, WITHOUT_COST
-from tests.support.kernels import WITHOUT_KERNEL, checked
+from tests.support.kernels import checked
 from tests.support.tolerances import DTYPES
 
 SCHEDULES = [("forward", 0, False), ("reverse", 0, True), ("random", 5, False)]
-OPERATORS = sorted(set(_numpy.__all__) - WITHOUT_KERNEL)
+OPERATORS = sorted(_numpy.__all__)
 
 
 def calls_of(calls, dtype):

@@ -206,12 +206,12 @@ def assign(y: Array, x: Array) -> None:
     if not _aligned(y):
         y[...] = x
     elif y.flags.c_contiguous:
-        if x.flags.c_contiguous and x.dtype in _CONVERTED and _aligned(x):
+        if x.flags.c_contiguous and x.dtype in _FLOATS and _aligned(x):
             _backend.executor(x).copy(x.reshape(-1), y.reshape(-1))
         else:
             to_contiguous(x, y)
     elif is_channels_last(y):
-        if is_channels_last(x) and x.dtype in _CONVERTED and _aligned(x):
+        if is_channels_last(x) and x.dtype in _FLOATS and _aligned(x):
             _backend.executor(x).copy(flat(x), flat(y))
         else:
             to_channels_last(x, y)

@@ -1,4 +1,4 @@
-"""The kernels on the CPU: built when the first test asks for them; and which operators have none yet."""
+"""The kernels on the CPU: built when the first test asks for them."""
 
 import functools
 import importlib.util
@@ -6,10 +6,6 @@ import importlib.util
 import pytest
 
 from gpudl import simt
-
-# Operators of NumPy without a CUDA kernel. Whoever writes one takes its name out; tests that meet one of these on simt
-# or cuda are skipped with its name.
-WITHOUT_KERNEL = frozenset([])
 
 
 def require_simt(variant="fast"):
