@@ -366,7 +366,8 @@ class PythonCall final : public Call {
     return "";
   }
 
-  void note_memory(const ArrayArgument& argument, [[maybe_unused]] const std::string& name, const ArrayView& view) {
+  void note_memory([[maybe_unused]] const ArrayArgument& argument, [[maybe_unused]] const std::string& name,
+                   const ArrayView& view) {
     if (view.size == 0) return;
 #if defined(GPUDL_CUDA)
     const int device = device_of(view.data);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "device/channel_statistics.h"
 #include "device/moments.h"
 #include "normalise.h"
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "device/channel_statistics.h"
 #include "device/group.h"
 #include "device/moments.h"
 

@@ -2,16 +2,13 @@
 // double, in a fixed order. What the normalisations share.
 #pragma once
 
-#include "device/channel_tiles.h"
+#include <cstdint>
+
+#include "channel_tiles.h"
+#include "simt/stream.h"
 
 // Bytes of a number of the type that `dtype` is computed in.
 inline std::int64_t accumulate_bytes(DType dtype) { return dtype == DType::float64 ? 8 : 4; }
-
-// function(TypeTag<A>) for that type.
-template <class Function>
-void dispatch_statistics(DType dtype, Function&& function) {
-  return dtype == DType::float64 ? function(TypeTag<double>{}) : function(TypeTag<float>{});
-}
 
 // The memory `count` such numbers further on.
 inline void* numbers_after(void* memory, std::int64_t count, DType dtype) {
@@ -28,22 +25,6 @@ struct GroupStatistics {
   std::int64_t groups = 1;
   bool variance = false;
   double eps = 0;
-};
-
-template <class A>
-struct Deviation {
-  const A* value;
-  bool variance;
-  double eps;
-
-  explicit Deviation(const GroupStatistics& statistics)
-      : value(static_cast<const A*>(statistics.deviation)), variance(statistics.variance), eps(statistics.eps) {}
-
-  // 1 / deviation from one of the values.
-  template <class B>
-  __device__ __forceinline__ B inverse(B of) const {
-    return variance ? B(1) / sqrt(of + B(eps)) : of;
-  }
 };
 
 // Mean of the rows of each entry, and sum of squared deviations from it (in numbers to compute in), as (samples, entries, C).

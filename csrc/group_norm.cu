@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "device/channel_statistics.h"
 #include "device/moments.h"
 #include "device/reduce.h"
 #include "normalise.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "device/channel_statistics.h"
 #include "device/group.h"
 #include "device/reduce.h"
 

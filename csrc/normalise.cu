@@ -1,6 +1,7 @@
 // The last pass of a normalisation and of its backward.
 #include "normalise.h"
 
+#include "device/channel_statistics.h"
 #include "device/group.h"
 
 // ---- kernels

@@ -5,37 +5,11 @@
 // down the rows; `lanes` threads stand side by side, and kThreads / lanes of them below each other.
 #pragma once
 
+#include "channel_tiles.h"
 #include "device/vector.h"
 #include "dispatch.h"
 
 constexpr int kMaxLanes = 64;
-
-struct ChannelTiles {
-  std::int64_t samples = 0, rows = 0, channels = 0;  // rows of a sample
-  std::int64_t joined = 0;                           // rows of a wide row
-  std::int64_t width = 0;                            // elements of a wide row
-  std::int64_t wide_rows = 0;                        // of a sample, the last of them perhaps not whole
-  std::int64_t chunk = 0;                            // wide rows of a block
-  std::int64_t pieces = 0;                           // blocks of a sample below each other
-  std::int64_t columns = 0;                          // blocks side by side
-  int lanes = 1;
-
-  __host__ __device__ std::int64_t sample_size() const { return rows * channels; }
-  // Partial results that a channel of a sample gets; they lie as (samples, entries, C).
-  __host__ __device__ std::int64_t entries() const { return pieces * joined; }
-  std::int64_t partials() const { return samples * entries() * channels; }
-  std::int64_t blocks() const { return samples * pieces * columns; }
-
-  // Rows that an entry stands for.
-  __device__ __forceinline__ std::int64_t rows_of(std::int64_t entry) const {
-    const std::int64_t begin = entry / joined * chunk, end = min(begin + chunk, wide_rows);
-    const bool absent = end == wide_rows && (wide_rows - 1) * joined + entry % joined >= rows;
-    return end - begin - (absent ? 1 : 0);
-  }
-};
-
-// Cut by the shape alone: the bits do not depend on the machine. All zero where there are no elements.
-ChannelTiles channel_tiles(std::int64_t samples, std::int64_t rows, std::int64_t channels, DType dtype);
 
 // A grid of one block of kThreads per tile, refused where CUDA has no such grid.
 simt::LaunchConfig tile_config(const ChannelTiles& tiles, simt::Stream stream);

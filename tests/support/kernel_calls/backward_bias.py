@@ -33,7 +33,8 @@ CALLS = {
     "conv2d_backward_bias": images,
     "conv_transpose2d_backward_bias": images,
 }
-COSTS = {"linear_backward_bias": Cost(whole_sectors)}
+# The partial sums are few beside the rows, and a thread writes its own one by one.
+COSTS = {"linear_backward_bias": Cost(whole_sectors, tables=("scratch",))}
 WITHOUT_COST = dict.fromkeys(
     ("conv2d_backward_bias", "conv_transpose2d_backward_bias"), "the launch is that of linear_backward_bias"
 )

@@ -201,13 +201,18 @@ def channels_in_turn(dtype):
     return 3
 
 
+def taps_and_channels_in_turn(dtype):
+    """The two columns of a result are neighbours, which the same sector holds, in each of the three channels."""
+    return 2 * channels_in_turn(dtype)
+
+
 COSTS = {
     "image_crop": Cost(large_crop, channels_in_turn, tables=("rows", "columns", "fill")),
     "image_erase": Cost(large_erase, channels_in_turn, tables=("edges", "value")),
     "image_affine": Cost(large_affine, channels_in_turn, tables=("matrices", "fill")),
     "image_resize": Cost(
         large_resize,
-        channels_in_turn,
+        taps_and_channels_in_turn,
         tables=("row_first", "row_weights", "row_count", "column_first", "column_weights", "column_count"),
     ),
     "image_color": Cost(large_color, channels_in_turn, tables=("factors", "steps", "scratch")),

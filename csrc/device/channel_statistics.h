@@ -1,0 +1,27 @@
+// Statistics of channels as kernels read them.
+#pragma once
+
+#include "channel_sums.h"
+#include "device/channel_tiles.h"
+
+// function(TypeTag<A>) for the type that `dtype` is computed in.
+template <class Function>
+void dispatch_statistics(DType dtype, Function&& function) {
+  return dtype == DType::float64 ? function(TypeTag<double>{}) : function(TypeTag<float>{});
+}
+
+template <class A>
+struct Deviation {
+  const A* value;
+  bool variance;
+  double eps;
+
+  explicit Deviation(const GroupStatistics& statistics)
+      : value(static_cast<const A*>(statistics.deviation)), variance(statistics.variance), eps(statistics.eps) {}
+
+  // 1 / deviation from one of the values.
+  template <class B>
+  __device__ __forceinline__ B inverse(B of) const {
+    return variance ? B(1) / sqrt(of + B(eps)) : of;
+  }
+};
