@@ -37,8 +37,9 @@ def alike(keys: np.ndarray, largest: int) -> Iterator[tuple[list[int], np.ndarra
 def run(block: Callable[[int], None], count: int, values: int) -> None:
     """block(i) for every i < count, in threads where the blocks' calls work on enough of all `values`."""
     if values < count * _SHORT:
-        for i in range(count):
-            block(i)
+        with np.errstate(all="ignore"):  # as `_parallel.run` has it
+            for i in range(count):
+                block(i)
     else:
         _parallel.run(block, count, blas=False)
 

@@ -27,10 +27,9 @@ def sum_terms(
     def block(i: int) -> None:
         parts = [array[slice(*pieces[i])] for array in arrays]
         out = scratch_like("terms", parts[0]) if loss is None else loss[slice(*pieces[i])]
-        with np.errstate(all="ignore"):
-            term(*parts, out)
-            if value is not None:
-                partials[i] = np.add.reduce(out)
+        term(*parts, out)
+        if value is not None:
+            partials[i] = np.add.reduce(out)
 
     _parallel.run(block, len(pieces), blas=False)
     if value is not None:
@@ -53,9 +52,8 @@ def scaled_derivatives(
         parts = [array[piece] for array in arrays]
         out = scratch_like("terms", parts[0])
         factor = gradient if len(gradient) == 1 else gradient[piece]
-        with np.errstate(all="ignore"):
-            derivative(*parts, out)
-            np.multiply(out, factor * scale, out=dx[piece])
+        derivative(*parts, out)
+        np.multiply(out, factor * scale, out=dx[piece])
 
     _parallel.run(block, len(pieces), blas=False)
 

@@ -53,7 +53,3 @@ def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callab
         return wrapper
 
     return decorate
-
-
-def _is_half(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype in HALF_DTYPES

@@ -17,13 +17,12 @@ def adaptive_avg_pool2d_forward(x: np.ndarray, y: np.ndarray) -> None:
     pieces = _windows.samples(x.shape)
 
     def block(i: int) -> None:
-        with np.errstate(all="ignore"):
-            for p, q, rows, columns, size in bins(x.shape, y.shape):
-                part, target = x[pieces[i], rows, columns], y[pieces[i], p : p + 1, q]
-                if size == x.shape[1] * x.shape[2]:
-                    mean_of_rows(part.reshape(len(part), size, -1), target)
-                else:
-                    np.divide(part.sum(axis=(1, 2)), size, out=target[:, 0])
+        for p, q, rows, columns, size in bins(x.shape, y.shape):
+            part, target = x[pieces[i], rows, columns], y[pieces[i], p : p + 1, q]
+            if size == x.shape[1] * x.shape[2]:
+                mean_of_rows(part.reshape(len(part), size, -1), target)
+            else:
+                np.divide(part.sum(axis=(1, 2)), size, out=target[:, 0])
 
     _parallel.run(block, len(pieces))
 
@@ -41,9 +40,8 @@ def adaptive_avg_pool2d_backward(dy: np.ndarray, dx: np.ndarray) -> None:
 
     def block(i: int) -> None:
         dx[pieces[i]] = 0
-        with np.errstate(all="ignore"):
-            for p, q, rows, columns, size in bins(dx.shape, dy.shape):
-                dx[pieces[i], rows, columns] += (dy[pieces[i], p, q] / size)[:, None, None]
+        for p, q, rows, columns, size in bins(dx.shape, dy.shape):
+            dx[pieces[i], rows, columns] += (dy[pieces[i], p, q] / size)[:, None, None]
 
     _parallel.run(block, len(pieces), blas=False)
 

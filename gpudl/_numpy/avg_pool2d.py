@@ -32,10 +32,9 @@ def avg_pool2d_forward(
         seen, above = _windows.rows_of(x.shape[1], rows, *vertical)
         target = y[samples, rows[0] : rows[1]]
         sums = _parallel.scratch("avg_pool2d_rows", (*target.shape[:2], *x.shape[2:]), x.dtype)
-        with np.errstate(all="ignore"):
-            _sums(1, (vertical[0], vertical[1], above), x[samples, seen], sums)
-            _sums(2, horizontal, sums, target)
-            target /= divisor[rows[0] : rows[1]] if divisor.ndim else divisor
+        _sums(1, (vertical[0], vertical[1], above), x[samples, seen], sums)
+        _sums(2, horizontal, sums, target)
+        target /= divisor[rows[0] : rows[1]] if divisor.ndim else divisor
 
     _parallel.run(block, len(pieces), blas=False)
 
@@ -76,10 +75,9 @@ def avg_pool2d_backward(
         part = dy[pieces[i]]
         share = _parallel.scratch("avg_pool2d_share", part.shape, dy.dtype)
         wide = _parallel.scratch("avg_pool2d_rows", (*part.shape[:2], *dx.shape[2:]), dy.dtype)
-        with np.errstate(all="ignore"):
-            np.divide(part, divisor, out=share)
-            _spread(2, horizontal, share, wide, once)
-            _spread(1, vertical, wide, dx[pieces[i]], once)
+        np.divide(part, divisor, out=share)
+        _spread(2, horizontal, share, wide, once)
+        _spread(1, vertical, wide, dx[pieces[i]], once)
 
     _parallel.run(block, len(pieces), blas=False)
 

@@ -158,9 +158,8 @@ def scale_rows(gradient: np.ndarray, factor: np.ndarray, dx: np.ndarray) -> None
 
     def block(i: int) -> None:
         piece = slice(*pieces[i])
-        with np.errstate(all="ignore"):
-            np.multiply(
-                dx[piece], scale if len(scale) == 1 else scale[piece, None], out=dx[piece], casting="unsafe"
-            )
+        np.multiply(
+            dx[piece], scale if len(scale) == 1 else scale[piece, None], out=dx[piece], casting="unsafe"
+        )
 
     _parallel.run(block, len(pieces), blas=False)

@@ -18,8 +18,7 @@ def dropout(x: np.ndarray, y: np.ndarray, *, p: float, seed: int, stream: int) -
         first, last = pieces[i]
         factors = _parallel.scratch("dropout_factors", (last - first,), x.dtype)
         keep_factors(first, factors, p=p, seed=seed, stream=stream)
-        with np.errstate(invalid="ignore", over="ignore"):
-            np.multiply(x[first:last], factors, out=y[first:last])
+        np.multiply(x[first:last], factors, out=y[first:last])
 
     _parallel.run(block, len(pieces), blas=False)
 

@@ -26,7 +26,6 @@ def dropout2d(x: np.ndarray, y: np.ndarray, *, p: float, seed: int, stream: int)
 
     def block(i: int) -> None:
         piece = slice(*pieces[i])
-        with np.errstate(invalid="ignore", over="ignore"):
-            np.multiply(x[piece], table[piece], out=y[piece])
+        np.multiply(x[piece], table[piece], out=y[piece])
 
     _parallel.run(block, len(pieces), blas=False)

@@ -21,8 +21,7 @@ def flat_norm_partials(x: np.ndarray, partials: np.ndarray, *, norm_type: float)
     blocks = _parallel.ranges(len(x), _BLOCK)
 
     def reduce_block(i: int) -> None:
-        with np.errstate(all="ignore"):
-            partials[i] = _partial(x[slice(*blocks[i])], norm_type)
+        partials[i] = _partial(x[slice(*blocks[i])], norm_type)
 
     _parallel.run(reduce_block, len(blocks))
 
@@ -60,8 +59,7 @@ def flat_scale(x: np.ndarray, *, factor: float) -> None:
 
     def scale_block(i: int) -> None:
         part = x[slice(*blocks[i])]
-        with np.errstate(all="ignore"):
-            part[...] = np.multiply(part.astype(wide, copy=False), factor)
+        part[...] = np.multiply(part.astype(wide, copy=False), factor)
 
     _parallel.run(scale_block, len(blocks))
 
@@ -84,7 +82,6 @@ def flat_average(x: np.ndarray, average: np.ndarray, *, decay: float) -> None:
     def average_block(i: int) -> None:
         piece = slice(*blocks[i])
         value = x[piece].astype(average.dtype, copy=False)
-        with np.errstate(all="ignore"):
-            lerp_(average[piece], value, 1 - decay, _parallel.scratch("average", value.shape, value.dtype))
+        lerp_(average[piece], value, 1 - decay, _parallel.scratch("average", value.shape, value.dtype))
 
     _parallel.run(average_block, len(blocks))

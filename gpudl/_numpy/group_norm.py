@@ -112,17 +112,13 @@ class _Samples:
         self._joined = _largest_divisor(length, _WIDE // max(1, self._channels))
 
     def run(self, block: Callable[[slice], None]) -> None:
-        """block(samples) for all, where inf - inf is NaN without a warning, as in PyTorch."""
+        """block(samples) for all."""
         if self._empty:
             return
         longest, alone = (max(1, size // (self._size * self._groups)) for size in (_BLOCK, _ALONE))
         pieces = _parallel.equal_ranges(self._count, longest, alone=alone)
 
-        def quiet(i: int) -> None:
-            with np.errstate(all="ignore"):
-                block(slice(*pieces[i]))
-
-        _parallel.run(quiet, len(pieces))
+        _parallel.run(lambda i: block(slice(*pieces[i])), len(pieces))
 
     def wide(self, array: np.ndarray) -> np.ndarray:
         return array.reshape(len(array), -1, self._joined * self._channels)

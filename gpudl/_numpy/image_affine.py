@@ -25,11 +25,10 @@ def image_affine(
 
     def block(i: int) -> None:
         first, last = pieces[i]
-        with np.errstate(all="ignore"):  # inf - inf is NaN
-            source = sample(x[first:last], fill)
-            for p0, p1 in _parallel.ranges(P, max(1, _TILE // (Q * (last - first)))):
-                u, v = _places(matrices[first:last], p0, p1, Q)
-                source(u, v, y[first:last, :, p0:p1])
+        source = sample(x[first:last], fill)
+        for p0, p1 in _parallel.ranges(P, max(1, _TILE // (Q * (last - first)))):
+            u, v = _places(matrices[first:last], p0, p1, Q)
+            source(u, v, y[first:last, :, p0:p1])
 
     run(block, len(pieces), y.size)
 

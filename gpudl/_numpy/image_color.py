@@ -22,13 +22,12 @@ def image_color(x: np.ndarray, factors: np.ndarray, steps: np.ndarray, y: np.nda
 
     def block(i: int) -> None:
         sequence, samples = work[i]
-        with np.errstate(all="ignore"):  # NaN and inf go through as they are
-            images = _Planes(x, samples, factors.dtype)
-            for step in sequence:
-                if step != _NOTHING:
-                    _ADJUSTMENTS[step](images, factors[samples, step, None])
-                    images.clip()
-            images.store(y, samples)
+        images = _Planes(x, samples, factors.dtype)
+        for step in sequence:
+            if step != _NOTHING:
+                _ADJUSTMENTS[step](images, factors[samples, step, None])
+                images.clip()
+        images.store(y, samples)
 
     run(block, len(work), y.size)
 

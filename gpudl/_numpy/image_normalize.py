@@ -41,9 +41,8 @@ def _planes(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.ndarray) 
 
     def block(i: int) -> None:
         piece = slice(*pieces[i])
-        with np.errstate(all="ignore"):  # inf - inf is NaN, and out of range is inf
-            for c in range(len(mean)):
-                _normalize(x[piece, c], mean[c], factor[c], y[piece, c])
+        for c in range(len(mean)):
+            _normalize(x[piece, c], mean[c], factor[c], y[piece, c])
 
     _parallel.run(block, len(pieces))
 

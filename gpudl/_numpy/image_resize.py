@@ -51,16 +51,15 @@ def image_resize(
         turned = _parallel.scratch("resize_turned", (G, width * C, P), dtype)
         for part, images in _images_of(samples):
             box[part] = x[images, :, top:bottom, left:right].transpose(0, 2, 3, 1)
-        with np.errstate(all="ignore"):  # 0 * inf is NaN
-            short = _sums("rows", box.reshape(G, height, -1), rows - top, row_weights[samples], row_taps)
-            turned[...] = short.transpose(0, 2, 1)
-            lines = turned.reshape(G, width, C * P)
-            made = _sums("columns", lines, columns - left, column_weights[samples], column_taps)
-            if y.dtype == np.uint8:  # no clip: the weights are those of a mean
-                np.rint(made, out=made)
-            made = made.reshape(G, Q, C, P).transpose(0, 2, 3, 1)
-            for part, images in _images_of(samples):
-                y[images] = made[part]
+        short = _sums("rows", box.reshape(G, height, -1), rows - top, row_weights[samples], row_taps)
+        turned[...] = short.transpose(0, 2, 1)
+        lines = turned.reshape(G, width, C * P)
+        made = _sums("columns", lines, columns - left, column_weights[samples], column_taps)
+        if y.dtype == np.uint8:  # no clip: the weights are those of a mean
+            np.rint(made, out=made)
+        made = made.reshape(G, Q, C, P).transpose(0, 2, 3, 1)
+        for part, images in _images_of(samples):
+            y[images] = made[part]
 
     run(block, len(work), y.size)
 

@@ -130,8 +130,4 @@ def _pieces(x: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _over_rows(block: Callable[[slice, int], None], pieces: list[tuple[int, int]]) -> None:
-    def piece(i: int) -> None:
-        with np.errstate(all="ignore"):  # inf - inf is NaN, as in PyTorch
-            block(slice(*pieces[i]), i)
-
-    _parallel.run(piece, len(pieces))
+    _parallel.run(lambda i: block(slice(*pieces[i]), i), len(pieces))

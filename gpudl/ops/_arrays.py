@@ -203,18 +203,15 @@ def to_channels_last(x: Array, y: Array) -> Array:
 
 def assign(y: Array, x: Array) -> None:
     """Copy x into y, of one shape and dtype, by an operator of the executor where both are dense."""
-    if not _aligned(y):
-        y[...] = x
-    elif y.flags.c_contiguous:
-        if x.flags.c_contiguous and x.dtype in _FLOATS and _aligned(x):
-            _backend.executor(x).copy(x.reshape(-1), y.reshape(-1))
-        else:
-            to_contiguous(x, y)
-    elif is_channels_last(y):
-        if is_channels_last(x) and x.dtype in _FLOATS and _aligned(x):
-            _backend.executor(x).copy(flat(x), flat(y))
-        else:
-            to_channels_last(x, y)
+    plain = _aligned(y) and y.flags.c_contiguous
+    last = _aligned(y) and is_channels_last(y)
+    alike = (plain and x.flags.c_contiguous) or (last and is_channels_last(x))
+    if alike and x.dtype in _FLOATS and _aligned(x):
+        _backend.executor(x).copy(flat(x), flat(y))
+    elif plain:
+        to_contiguous(x, y)
+    elif last:
+        to_channels_last(x, y)
     else:
         y[...] = x
 

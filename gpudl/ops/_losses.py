@@ -78,16 +78,16 @@ def _ones(shape: tuple[int, ...], like: Array) -> Array:
 
 
 # The 1 of every step without a launch of its own, by dtype, device and stream, whose order makes it safe to use.
-_one_of: dict[tuple, Array] = {}
+_kept_ones: dict[tuple, Array] = {}
 
 
 def _one(like: Array) -> Array:
     key: tuple = (like.dtype,)
     if _backend.is_cupy(like):
         key += (like.device.id, _backend.array_module(like).cuda.get_current_stream().ptr)
-    if key not in _one_of:
-        _one_of[key] = _ones((1,), like).reshape(())
-    return _one_of[key]
+    if key not in _kept_ones:
+        _kept_ones[key] = _ones((1,), like).reshape(())
+    return _kept_ones[key]
 
 
 def _checked(
