@@ -236,6 +236,7 @@ class PythonCall final : public Call {
   simt::Stream stream() const override { return stream_; }
 
   void* scratch(std::size_t bytes) const override {
+    if (bytes == 0) return nullptr;
 #if defined(GPUDL_CUDA)
     // From CuPy's pool, which gives it out again only to work that is ordered after this call's.
     kept_.push_back(py::module_::import("cupy").attr("empty")(bytes, "uint8"));

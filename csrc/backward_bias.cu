@@ -27,7 +27,7 @@ struct FoldedRows {
 std::size_t backward_bias_scratch(const ArrayView& dy, const ArrayView& dbias) {
   if (dy.size == 0) return 0;
   const FoldedRows folded(dy, dbias.size);
-  return static_cast<std::size_t>(folded.plan.blocks * folded.columns * (dy.dtype == DType::float64 ? 8 : 4));
+  return static_cast<std::size_t>(folded.plan.blocks * folded.columns * accumulate_bytes(dy.dtype));
 }
 
 void launch_backward_bias(const ArrayView& dy, const ArrayView& dbias, void* scratch, simt::Stream stream) {

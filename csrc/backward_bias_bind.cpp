@@ -11,8 +11,7 @@ void backward_bias(const Call& call) {
   const ArrayView& dy = call.array("dy");
   const ArrayView& dbias = call.array("dbias");
   call.require_shape("dbias", {dy.shape[1]}, "the channels of dy");
-  const std::size_t bytes = backward_bias_scratch(dy, dbias);
-  launch_backward_bias(dy, dbias, bytes ? call.scratch(bytes) : nullptr, call.stream());
+  launch_backward_bias(dy, dbias, call.scratch(backward_bias_scratch(dy, dbias)), call.stream());
 }
 
 void linear_backward_bias(const Call& call) {

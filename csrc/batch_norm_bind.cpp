@@ -34,7 +34,7 @@ void batch_norm_forward(const Call& call) {
                                    call.array("num_batches_tracked"), average, average ? 0 : call.real("momentum")};
   launch_batch_norm_forward(x, call.array("weight"), call.array("bias"), call.array("y"), call.array("mean"),
                             call.array("rstd"), tracking, call.real("eps"), tiles,
-                            scratch_of(call, moments_bytes(tiles, x.dtype)), call.stream());
+                            moments_scratch(call, tiles), call.stream());
 }
 
 void batch_norm_inference(const Call& call) {
@@ -51,7 +51,7 @@ void run_backward(const Call& call, const GroupStatistics& statistics, bool of_b
   const ChannelTiles tiles = tiles_of(x);
   launch_batch_norm_backward(call.array("dy"), x, statistics, of_batch, call.array("weight"), call.array("dx"),
                              call.array("dweight"), call.array("dbias"), tiles,
-                             numbers_scratch(call, 2 * tiles.partials() + 2 * x.shape[1], x.dtype), call.stream());
+                             numbers_scratch(call, 2 * tiles.partials() + 2 * x.shape[1]), call.stream());
 }
 
 void batch_norm_backward(const Call& call) {
@@ -91,26 +91,9 @@ void bind_batch_norm(Operators& operators) {
                         {"y", Access::write}},
                        {{"eps", NumberKind::real}},
                        batch_norm_inference});
-  operators.push_back({"batch_norm_backward",
-                       {{"dy", Access::read},
-                        {"x", Access::read},
-                        {"mean", Access::read},
-                        {"rstd", Access::read},
-                        {"weight", Access::read, kOptional},
-                        {"dx", Access::write, kOptional},
-                        {"dweight", Access::write, kOptional},
-                        {"dbias", Access::write, kOptional}},
-                       {},
-                       batch_norm_backward});
+  operators.push_back({"batch_norm_backward", backward_arrays("mean", "rstd"), {}, batch_norm_backward});
   operators.push_back({"batch_norm_inference_backward",
-                       {{"dy", Access::read},
-                        {"x", Access::read},
-                        {"running_mean", Access::read},
-                        {"running_var", Access::read},
-                        {"weight", Access::read, kOptional},
-                        {"dx", Access::write, kOptional},
-                        {"dweight", Access::write, kOptional},
-                        {"dbias", Access::write, kOptional}},
+                       backward_arrays("running_mean", "running_var"),
                        {{"eps", NumberKind::real}},
                        batch_norm_inference_backward});
 }

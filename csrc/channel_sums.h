@@ -7,15 +7,10 @@
 #include "channel_tiles.h"
 #include "simt/stream.h"
 
-// Bytes of a number of the type that `dtype` is computed in.
-inline std::int64_t accumulate_bytes(DType dtype) { return dtype == DType::float64 ? 8 : 4; }
-
 // The memory `count` such numbers further on.
 inline void* numbers_after(void* memory, std::int64_t count, DType dtype) {
   return static_cast<char*>(memory) + count * accumulate_bytes(dtype);
 }
-
-inline bool vector_aligned(const void* memory) { return reinterpret_cast<std::uintptr_t>(memory) % 16 == 0; }
 
 // Of each group of channels of each sample, (samples, groups) of numbers to compute in. Batch norm has one sample, and as
 // many groups as channels.

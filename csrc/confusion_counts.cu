@@ -6,7 +6,8 @@
 
 namespace {
 
-// counts: (classes, classes). A sample whose class does not exist is not counted.
+// counts: (classes, classes). A sample whose class does not exist is not counted. Whole numbers may be added by
+// atomics: their sum does not depend on the order.
 __device__ __forceinline__ void count_pair(unsigned long long* counts, const TargetRule& rule, std::int64_t target,
                                            std::int64_t predicted) {
   if (rule.counts(target) && rule.valid(predicted)) atomicAdd(counts + target * rule.classes + predicted, 1);

@@ -84,7 +84,7 @@ std::size_t conv2d_backward_weight_scratch(const Conv2dShape& shape, DType dtype
   if (size == 0) return 0;
   const Splits splits(shape);
   if (splits.count == 1) return 0;
-  return std::size_t(splits.count * size) * (dtype == DType::float64 ? sizeof(double) : sizeof(float));
+  return std::size_t(splits.count * size * accumulate_bytes(dtype));
 }
 
 void launch_conv2d_backward_weight(const ArrayView& dy, const ArrayView& x, const ArrayView& dweight, void* scratch,

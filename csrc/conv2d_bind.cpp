@@ -22,9 +22,9 @@ void backward_data(const Call& call, const char* dy, const char* dx, const Array
 
 void backward_weight(const Call& call, const char* dy, const char* x) {
   const Conv2dShape shape = conv2d_shape(call, x, "dweight", dy);
-  const std::size_t bytes = conv2d_backward_weight_scratch(shape, call.array(x).dtype);
   launch_conv2d_backward_weight(call.array(dy), call.array(x), call.array("dweight"),
-                                bytes ? call.scratch(bytes) : nullptr, shape, call.stream());
+                                call.scratch(conv2d_backward_weight_scratch(shape, call.array(x).dtype)), shape,
+                                call.stream());
 }
 
 void conv2d_forward(const Call& call) {

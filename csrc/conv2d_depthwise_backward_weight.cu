@@ -87,7 +87,7 @@ struct WindowSums {
 
 std::size_t conv2d_depthwise_backward_weight_scratch(const Conv2dShape& s, DType dtype) {
   const WindowSums sums(s, dtype);
-  return static_cast<std::size_t>(sums.plan.blocks * sums.size * (dtype == DType::float64 ? 8 : 4));
+  return static_cast<std::size_t>(sums.plan.blocks * sums.size * accumulate_bytes(dtype));
 }
 
 void launch_conv2d_depthwise_backward_weight(const ArrayView& dy, const ArrayView& x, const ArrayView& dweight,

@@ -7,9 +7,9 @@
 void run_global_avg_pool2d_forward(const Call& call, const Pool2dShape& shape) {
   const ArrayView& x = call.array("x");
   const ArrayView& y = call.array("y");
-  const std::int64_t pieces = global_avg_pool2d_pieces(shape), item = x.dtype == DType::float64 ? 8 : 4;
-  void* partials = y.size && pieces > 1 ? call.scratch(std::size_t(y.size * pieces * item)) : nullptr;
-  launch_global_avg_pool2d_forward(x, y, shape, partials, call.stream());
+  const std::int64_t pieces = global_avg_pool2d_pieces(shape), partials = pieces > 1 ? y.size * pieces : 0;
+  launch_global_avg_pool2d_forward(x, y, shape, call.scratch(std::size_t(partials * accumulate_bytes(x.dtype))),
+                                   call.stream());
 }
 
 namespace {

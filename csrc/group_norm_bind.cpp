@@ -28,7 +28,7 @@ void group_norm_forward(const Call& call) {
   const ArrayView& x = call.array("x");
   launch_group_norm_forward(x, call.array("weight"), call.array("bias"), call.array("y"), call.array("mean"),
                             call.array("rstd"), call.real("eps"), tiles,
-                            scratch_of(call, moments_bytes(tiles, x.dtype)), call.stream());
+                            moments_scratch(call, tiles), call.stream());
 }
 
 void group_norm_backward(const Call& call) {
@@ -37,30 +37,12 @@ void group_norm_backward(const Call& call) {
   const std::int64_t numbers = x.size ? 2 * (tiles.partials() + tiles.samples * tiles.channels + mean.size) : 0;
   launch_group_norm_backward(call.array("dy"), x, mean, call.array("rstd"), call.array("weight"), call.array("dx"),
                              call.array("dweight"), call.array("dbias"), tiles,
-                             numbers_scratch(call, numbers, x.dtype), call.stream());
+                             numbers_scratch(call, numbers), call.stream());
 }
 
 }  // namespace
 
 void bind_group_norm(Operators& operators) {
-  operators.push_back({"group_norm_forward",
-                       {{"x", Access::read},
-                        {"weight", Access::read, kOptional},
-                        {"bias", Access::read, kOptional},
-                        {"y", Access::write},
-                        {"mean", Access::write},
-                        {"rstd", Access::write}},
-                       {{"eps", NumberKind::real}},
-                       group_norm_forward});
-  operators.push_back({"group_norm_backward",
-                       {{"dy", Access::read},
-                        {"x", Access::read},
-                        {"mean", Access::read},
-                        {"rstd", Access::read},
-                        {"weight", Access::read, kOptional},
-                        {"dx", Access::write, kOptional},
-                        {"dweight", Access::write, kOptional},
-                        {"dbias", Access::write, kOptional}},
-                       {},
-                       group_norm_backward});
+  operators.push_back({"group_norm_forward", forward_arrays(), {{"eps", NumberKind::real}}, group_norm_forward});
+  operators.push_back({"group_norm_backward", backward_arrays("mean", "rstd"), {}, group_norm_backward});
 }

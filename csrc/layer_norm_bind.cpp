@@ -27,30 +27,12 @@ void layer_norm_backward(const Call& call) {
   const ChannelTiles tiles = channel_tiles(1, x.shape[0], x.shape[1], x.dtype);
   launch_layer_norm_backward(call.array("dy"), x, call.array("mean"), call.array("rstd"), call.array("weight"),
                              call.array("dx"), call.array("dweight"), call.array("dbias"), tiles,
-                             numbers_scratch(call, 2 * tiles.partials(), x.dtype), call.stream());
+                             numbers_scratch(call, 2 * tiles.partials()), call.stream());
 }
 
 }  // namespace
 
 void bind_layer_norm(Operators& operators) {
-  operators.push_back({"layer_norm_forward",
-                       {{"x", Access::read},
-                        {"weight", Access::read, kOptional},
-                        {"bias", Access::read, kOptional},
-                        {"y", Access::write},
-                        {"mean", Access::write},
-                        {"rstd", Access::write}},
-                       {{"eps", NumberKind::real}},
-                       layer_norm_forward});
-  operators.push_back({"layer_norm_backward",
-                       {{"dy", Access::read},
-                        {"x", Access::read},
-                        {"mean", Access::read},
-                        {"rstd", Access::read},
-                        {"weight", Access::read, kOptional},
-                        {"dx", Access::write, kOptional},
-                        {"dweight", Access::write, kOptional},
-                        {"dbias", Access::write, kOptional}},
-                       {},
-                       layer_norm_backward});
+  operators.push_back({"layer_norm_forward", forward_arrays(), {{"eps", NumberKind::real}}, layer_norm_forward});
+  operators.push_back({"layer_norm_backward", backward_arrays("mean", "rstd"), {}, layer_norm_backward});
 }

@@ -48,9 +48,9 @@ void linear_backward_data(const Call& call) {
 
 void linear_backward_weight(const Call& call) {
   const Conv2dShape shape = linear_shape(call, "x", "dweight", "dy");
-  const std::size_t bytes = conv2d_backward_weight_scratch(shape, call.array("x").dtype);
   launch_conv2d_backward_weight(call.array("dy"), call.array("x"), call.array("dweight"),
-                                bytes ? call.scratch(bytes) : nullptr, shape, call.stream());
+                                call.scratch(conv2d_backward_weight_scratch(shape, call.array("x").dtype)), shape,
+                                call.stream());
 }
 
 }  // namespace

@@ -31,10 +31,33 @@ inline void require_statistics(const Call& call, std::initializer_list<const cha
   }
 }
 
-inline void* scratch_of(const Call& call, std::int64_t bytes) {
-  return bytes ? call.scratch(static_cast<std::size_t>(bytes)) : nullptr;
+inline void* moments_scratch(const Call& call, const ChannelTiles& tiles) {
+  return call.scratch(static_cast<std::size_t>(moments_bytes(tiles, call.array("x").dtype)));
 }
 
-inline void* numbers_scratch(const Call& call, std::int64_t count, DType dtype) {
-  return scratch_of(call, count * accumulate_bytes(dtype));
+// For `count` numbers to compute in.
+inline void* numbers_scratch(const Call& call, std::int64_t count) {
+  return call.scratch(static_cast<std::size_t>(count * accumulate_bytes(call.array("x").dtype)));
+}
+
+// The arrays of group and layer normalisation.
+inline std::vector<ArrayArgument> forward_arrays() {
+  return {{"x", Access::read},
+          {"weight", Access::read, kOptional},
+          {"bias", Access::read, kOptional},
+          {"y", Access::write},
+          {"mean", Access::write},
+          {"rstd", Access::write}};
+}
+
+// The arrays of every backward; the statistics are called `mean` and `deviation`.
+inline std::vector<ArrayArgument> backward_arrays(const char* mean, const char* deviation) {
+  return {{"dy", Access::read},
+          {"x", Access::read},
+          {mean, Access::read},
+          {deviation, Access::read},
+          {"weight", Access::read, kOptional},
+          {"dx", Access::write, kOptional},
+          {"dweight", Access::write, kOptional},
+          {"dbias", Access::write, kOptional}};
 }

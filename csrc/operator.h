@@ -57,8 +57,8 @@ class Call {
   virtual const std::vector<std::int64_t>& integers(const char* name) const = 0;  // `count` of them
   virtual const std::string& word(const char* name) const = 0;
   virtual simt::Stream stream() const = 0;
-  // Device memory for intermediate results, aligned to 256 bytes, until the work of this call on the stream is done. What
-  // it holds is undefined.
+  // Device memory for intermediate results, aligned to 256 bytes, until the work of this call on the stream is done.
+  // What it holds is undefined. Null for 0 bytes.
   virtual void* scratch(std::size_t bytes) const = 0;
 
   void require_dtype(const char* name, std::initializer_list<DType> allowed) const;

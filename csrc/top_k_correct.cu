@@ -6,7 +6,8 @@
 
 namespace {
 
-// All threads of a block: adds how many of them are correct and counted. counts: (2,).
+// All threads of a block: adds how many of them are correct and counted. counts: (2,), whole numbers, whose sum does
+// not depend on the order of the atomics.
 __device__ __forceinline__ void add_counts(unsigned long long* counts, bool correct, bool counted) {
   const int both = __syncthreads_count(correct && counted), all = __syncthreads_count(counted);
   if (threadIdx.x != 0) return;
