@@ -5,7 +5,8 @@ import pytest
 
 from gpudl import _backend, ops
 from tests.support.arrays import random_array
-from tests.support.kernel_calls.matrix_products import geometry, images
+from tests.support.kernel_calls.base import images
+from tests.support.kernel_calls.matrix_products import geometry
 from tests.support.kernels import require_simt
 from tests.support.oracles import conv2d as oracle
 from tests.support.tolerances import DTYPES, assert_close

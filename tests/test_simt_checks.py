@@ -5,6 +5,7 @@ import pytest
 
 from gpudl import _backend, _numpy
 from tests.support.kernel_calls import CALLS, COSTS, WITHOUT_COST
+from tests.support.kernel_calls.base import bits_of
 from tests.support.kernels import checked
 from tests.support.tolerances import DTYPES
 
@@ -17,15 +18,6 @@ def calls_of(calls, dtype):
     if not found:
         pytest.skip("its calls do not depend on the dtype")
     return found
-
-
-def bits_of(arrays):
-    return [
-        bits
-        for array in arrays
-        if array is not None
-        for bits in (bits_of(array) if isinstance(array, list) else [array.tobytes()])
-    ]
 
 
 def test_every_kernel_has_calls_and_a_cost():

@@ -4,10 +4,9 @@ import pytest
 
 from gpudl import _backend, _numpy
 from tests.support.kernel_calls import CALLS
+from tests.support.kernel_calls.base import bits_of, copied
 from tests.support.kernels import require_simt
-from tests.support.sanitized import copied
 from tests.support.tolerances import DTYPES
-from tests.test_simt_checks import bits_of
 
 EVERY_DTYPE = (
     "adaptive_max_pool2d_backward", "adaptive_max_pool2d_forward", "add_forward", "avg_pool2d_backward",

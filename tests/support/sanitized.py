@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from tests.support.kernel_calls import CALLS
+from tests.support.kernel_calls.base import copied
 from tests.support.tolerances import DTYPES
 
 KINDS = ["f2", "f4", "f8", ml_dtypes.bfloat16, "u1", "i4", "i8", "u4", "u8", "c8", ">f4", "?"]
@@ -78,12 +79,6 @@ def other_number(rng, number):
     if isinstance(number, tuple) and rng.random() < 0.9:
         return tuple(rng.choice(wild[:9]) if rng.random() < 0.5 else item for item in number)
     return rng.choice(wild)
-
-
-def copied(argument):
-    if isinstance(argument, list):
-        return [copied(item) for item in argument]
-    return None if argument is None else argument.copy(order="K")
 
 
 def fuzz(module, calls):

@@ -31,6 +31,12 @@ def aligned(array, offset=0):
     return copy
 
 
+def images(shape, dtype, seed=0, offset=0):
+    """(N, C, H, W) whose memory is (N, H, W, C)."""
+    N, C, H, W = shape
+    return aligned(random_array((N, H, W, C), dtype, seed=seed), offset).transpose(0, 3, 1, 2)
+
+
 def flat(n, dtype, seed=0, offset=0):
     return aligned(random_array((n,), dtype, seed=seed), offset)
 
@@ -54,3 +60,18 @@ def both(*makers):
             yield from maker(dtype)
 
     return calls
+
+
+def bits_of(arrays):
+    return [
+        bits
+        for array in arrays
+        if array is not None
+        for bits in (bits_of(array) if isinstance(array, list) else [array.tobytes()])
+    ]
+
+
+def copied(argument):
+    if isinstance(argument, list):
+        return [copied(item) for item in argument]
+    return None if argument is None else argument.copy(order="K")

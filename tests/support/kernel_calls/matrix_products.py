@@ -1,13 +1,7 @@
 """Calls of the convolutions and the linear layer, whose kernels are tiles of 64 x 64 x 16 of a matrix product."""
 
 from tests.support.arrays import random_array
-from tests.support.kernel_calls.base import aligned
-
-
-def images(shape, dtype, seed, offset=0):
-    """(N, C, H, W) in channels-last memory."""
-    N, C, H, W = shape
-    return aligned(random_array((N, H, W, C), dtype, seed), offset).transpose(0, 3, 1, 2)
+from tests.support.kernel_calls.base import aligned, images
 
 
 def geometry(stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
