@@ -8,10 +8,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import gpudl
-from gpudl import nn, ops
+from gpudl import _backend, nn, ops
 from gpudl._numpy.conv2d import algorithm
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
 from tests.support.gradients import numerical_gradient
+from tests.support.kernel_calls import CALLS
+from tests.support.kernels import checked
 from tests.support.oracles import conv2d as oracle
 from tests.support.tolerances import DTYPES, FINITE_DIFFERENCE, assert_close
 
@@ -293,6 +295,21 @@ def test_out_and_unbatched():
     assert_close(ops.conv2d_backward_data(dy[0], weight, x.shape[1:], **numbers), dx[0])
     assert_close(ops.conv2d_backward_weight(dy[0], x[0], weight.shape, **numbers), dweight)
     assert ops.conv2d_backward_bias(dy[0]).shape == bias.shape
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("direction", ["conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight"])
+def test_no_bank_conflict_in_shared_memory(direction, dtype):
+    """Of a tile with vectors of 16 bytes and of one without: as many passes as the bytes need."""
+    found = set()
+    for arrays, numbers in CALLS[direction](dtype):
+        with checked() as simt:
+            getattr(_backend.executor(arrays[0]), direction)(*arrays, **numbers)
+            shared = [line for line in simt.profile().lines if line.space == "shared"]
+        for line in shared:
+            assert line.passes == line.needed_passes, line
+            found.add(line.operation)
+    assert found == {"read", "write"}
 
 
 def layer_oracle(layer, x, mode, before, after):

@@ -72,8 +72,8 @@ struct alignas(16) TileMemory {
 };
 
 // A group holds consecutive depths of one row (or column). Writing it turns it by 90 degrees, so a step's rows are
-// permuted by a multiple of four that differs between the groups of a warp: then neither these writes nor the reads of
-// four consecutive rows meet in a bank.
+// permuted by a multiple of the rows that threads write at once, another for each group of a row: then neither these
+// writes nor the reads of 16 bytes of consecutive rows meet in a bank.
 template <class T>
 struct AlongDepth {
   static constexpr int kGroupsOfRow = kTileDepth / kVector<T>;
@@ -82,7 +82,9 @@ struct AlongDepth {
     return int(threadIdx.x) / kGroupsOfRow + group * (kTileThreads / kGroupsOfRow);
   }
   static __device__ __forceinline__ int permuted(int place, int depth) {
-    return place ^ (2 * (depth / kVector<T> * kVector<T>));
+    constexpr int kElementsOfTurn = 128 / int(sizeof(accumulate_t<T>));  // that shared memory gives at once
+    constexpr int kStep = kElementsOfTurn / kGroupsOfRow;
+    return place ^ (depth / kVector<T> * kStep);
   }
   static __device__ __forceinline__ void store(OperandTile<accumulate_t<T>>& tile, const Groups<T>& groups) {
 #pragma unroll
