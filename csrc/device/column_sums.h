@@ -24,14 +24,14 @@ __global__ void __launch_bounds__(kThreads, Terms::kResident)
                        Terms terms) {
   constexpr int N = Terms::kColumns;
   using A = typename Terms::Sum;
-  SHARED_MEMORY(shared, A[N][kThreads]);
+  SHARED_MEMORY(shared, A[N][kThreads + 32 / N]);  // the N sums of a thread lie in banks that no neighbour's lie in
   const int thread = static_cast<int>(threadIdx.x), row = tile.row();
-  const std::int64_t column = (std::int64_t(blockIdx.x) * tile.lanes + tile.lane()) * N;
+  const std::int64_t first = std::int64_t(blockIdx.x) * tile.lanes * N, column = first + tile.lane() * N;
   const bool works = row < tile.depth && column < terms.columns;
   A sums[Terms::kSums][N] = {};
   if (works) {
-    const std::int64_t first = blockIdx.y * rows_per_block;
-    terms.add(sums, first + row, min(rows, first + rows_per_block), tile.depth, column);
+    const std::int64_t begin = blockIdx.y * rows_per_block;
+    terms.add(sums, begin + row, min(rows, begin + rows_per_block), tile.depth, column);
   }
 #pragma unroll
   for (int i = 0; i < Terms::kSums; i++) {
@@ -47,14 +47,11 @@ __global__ void __launch_bounds__(kThreads, Terms::kResident)
       __syncthreads();
       count = half;
     }
-    // Only this thread touches its own column of row 0 from here on, so the next sum needs no barrier before it.
-    if (works && row == 0) {
-#pragma unroll
-      for (int j = 0; j < N; j++) {
-        const std::int64_t place = terms.place(column + j, i);
-        if (place >= 0) results[blockIdx.y * pitch + place] = narrow<Out>(shared[j][thread]);
-      }
-    }
+    // Neighbouring threads write neighbouring columns, whoever summed them.
+    const std::int64_t mine = first + thread;
+    const std::int64_t place = thread < tile.lanes * N && mine < terms.columns ? terms.place(mine, i) : -1;
+    if (place >= 0) results[blockIdx.y * pitch + place] = narrow<Out>(shared[thread % N][thread / N]);
+    __syncthreads();
   }
 }
 
