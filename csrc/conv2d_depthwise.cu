@@ -10,8 +10,8 @@ namespace {
 constexpr int kOutputs = 4;     // neighbours along a row that one thread computes
 constexpr int kColumnTaps = 3;  // of a row of the window, held at a time
 
-// What the sliding kernel's threads compute: pieces of kOutputs pixels of a row, of `strip` rows that are neighbours in a
-// block, so that the rows which their windows share are read while the first reader has them in L1.
+// What the sliding kernel's threads compute: pieces of kOutputs pixels of a row, of `strip` rows that are neighbours in
+// a block, so that the rows which their windows share are read while the first reader has them in L1.
 struct Pieces {
   std::int64_t strip, along, down, count;
 
@@ -23,8 +23,8 @@ struct Pieces {
 };
 
 // One thread per piece and 16 bytes of channels, a block per tile of channels and `rounds` times tile.depth pieces.
-// in: (images, rows, columns, C), weight: (C, field), bias: (C,) or null. Each vector of the input is loaded once for all
-// of the piece's windows that it lies in. The axis of the columns has step 1, divisor 1 and scale kScale.
+// in: (images, rows, columns, C), weight: (C, field), bias: (C,) or null. Each vector of the input is loaded once for
+// all of the piece's windows that it lies in. The axis of the columns has step 1, divisor 1 and scale kScale.
 template <class T, int kScale>
 __global__ void __launch_bounds__(kThreads, 2)
     depthwise_sliding_kernel(const T* in, const T* weight, const T* bias, T* out, Correlation c, Pieces pieces,
@@ -155,7 +155,7 @@ __global__ void __launch_bounds__(kThreads, 3)
 
 constexpr std::int64_t kFilterBytes = 32 * 1024;  // of shared memory for filters: 7 x 7 taps of 32 vectors fit
 
-// Blocks for each tile of channels. Where there are many each takes up to four rounds, since it stages the filters once.
+// Blocks for each tile of channels. Where there are many, each takes up to four rounds: it stages the filters once.
 std::int64_t workers_of(std::int64_t items, const BlockTile& tile) {
   const std::int64_t blocks = ceil_div(items, tile.depth) * tile.tiles;
   const std::int64_t rounds = std::min<std::int64_t>(4, std::max<std::int64_t>(1, blocks / 512));

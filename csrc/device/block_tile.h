@@ -14,8 +14,8 @@ struct BlockTile {
   __device__ __forceinline__ int row() const { return static_cast<int>(threadIdx.x) / lanes; }
 };
 
-// Tiles of one width, at most `most` (an even number) groups of columns. Where there are several, each starts at an even
-// group: groups of 16 bytes then share no sector of 32.
+// Tiles of one width, at most `most` (an even number) groups of columns. Where there are several, each starts at an
+// even group: groups of 16 bytes then share no sector of 32.
 inline BlockTile block_tile(std::int64_t groups, std::int64_t most) {
   const std::int64_t tiles = ceil_div(groups, most);
   std::int64_t lanes = ceil_div(groups, tiles);

@@ -16,8 +16,8 @@
 #include "device/vector.h"
 
 // A block sums rows [blockIdx.y * rows_per_block, ... + rows_per_block) of one tile of columns into row blockIdx.y of
-// `results`, of `pitch` elements. A thread sums every tile.depth-th row of kColumns columns; the threads of a column then
-// meet in shared memory, the lower half taking the upper.
+// `results`, of `pitch` elements. A thread sums every tile.depth-th row of kColumns columns; the threads of a column
+// then meet in shared memory, the lower half taking the upper.
 template <class Out, class Terms>
 __global__ void __launch_bounds__(kThreads, Terms::kResident)
     column_sums_kernel(Out* results, std::int64_t pitch, std::int64_t rows, std::int64_t rows_per_block, BlockTile tile,
@@ -133,8 +133,8 @@ void launch_column_sums_pass(const Terms& terms, std::int64_t rows, const Column
 }
 
 // Both passes: the sums of `terms` over `rows`, planned by column_sums_plan(rows, terms.columns / kColumns), into
-// `partials` of plan.blocks rows of `pitch` each; then all of these as a matrix (plan.blocks * pitch / columns, columns)
-// summed into y (columns,).
+// `partials` of plan.blocks rows of `pitch` each; then all of these, as a matrix of rows of `columns`, summed into y
+// (columns,).
 template <class T, class Terms>
 void launch_column_sums(const Terms& terms, std::int64_t rows, const ColumnSumsPlan& plan, std::int64_t pitch,
                         void* partials, T* y, std::int64_t columns, simt::Stream stream) {

@@ -29,8 +29,8 @@ inline TapAxis forward_axis(std::int64_t inputs, std::int64_t outputs, std::int6
   return {int(inputs), int(outputs), int(taps), int(stride), int(-padding), int(dilation), 1};
 }
 
-// A depthwise convolution forward, or backward to its data, where the taps are taken in reverse, so that a tap further on
-// meets an input further on in both.
+// A depthwise convolution forward, or backward to its data, where the taps are taken in reverse, so that a tap further
+// on meets an input further on in both.
 struct Correlation {
   TapAxis rows, columns;
   std::int64_t images, in_channels, out_channels;
@@ -59,8 +59,8 @@ __device__ __forceinline__ void store_channels(T* memory, const accumulate_t<T> 
   }
 }
 
-// Elements of shared memory from one tap of a tile of channels to the next; a vector more than the channels, or all taps of
-// a channel would lie in one bank.
+// Elements of shared memory from one tap of a tile of channels to the next; a vector more than the channels, or all taps
+// of a channel would lie in one bank.
 template <class T, int N>
 __host__ __device__ __forceinline__ int tap_pitch(const BlockTile& tile) {
   return tile.lanes * N + kVector<T>;
