@@ -59,8 +59,8 @@ __device__ __forceinline__ void store_channels(T* memory, const accumulate_t<T> 
   }
 }
 
-// Elements of shared memory from one tap of a tile of channels to the next; a vector more than the channels, or all taps
-// of a channel would lie in one bank.
+// Elements of shared memory from one tap of a tile of channels to the next: a vector more than the channels, or all
+// taps of a channel would lie in one bank.
 template <class T, int N>
 __host__ __device__ __forceinline__ int tap_pitch(const BlockTile& tile) {
   return tile.lanes * N + kVector<T>;

@@ -1,5 +1,6 @@
 """Calls of the depthwise convolutions, which have kernels of their own."""
 
+from tests.support.kernel_calls.base import Cost
 from tests.support.kernel_calls.matrix_products import convolution_calls, geometry
 
 # x, weight, y, numbers, offset of the memory in elements.
@@ -18,9 +19,8 @@ SHAPES = [
     ((1, 256, 2, 1), (256, 1, 8, 9), (1, 256, 3, 1), geometry(padding=(4, 4), groups=256), 0),
 ]  # fmt: skip
 
-# What they cost: the kernels that matter, images of whole tiles.
-MEASURED = [((2, 64, 16, 16), (64, 1, 3, 3), (2, 64, 16, 16), geometry(padding=(1, 1), groups=64), 0)]
-
+# An image of whole tiles: each element in and out once.
+MEASURED = [((1, 64, 16, 16), (64, 1, 3, 3), (1, 64, 16, 16), geometry(padding=(1, 1), groups=64), 0)]
 
 ROLES = {
     "conv2d_forward": (("x", "weight", "y"), "y"),
@@ -33,5 +33,11 @@ ROLES = {
 CALLS = {operator: convolution_calls(*roles, cases=SHAPES) for operator, roles in ROLES.items()}
 
 
-def measured(operator):
-    return convolution_calls(*ROLES[operator], cases=MEASURED)
+# Requests a sector. A vector of x lies in the windows of 3 rows of pieces of 4 pixels and 2 more: 4.5 at most; the
+# weights are staged by each of the 8 blocks, whose runs in memory start within sectors: 10.
+# For their gradient a vector of x is asked for by each of 9 taps.
+REQUESTS = {"conv2d_forward": 10, "conv2d_backward_data": 10, "conv2d_backward_weight": 9}
+COSTS = {
+    operator: Cost(convolution_calls(*ROLES[operator], cases=MEASURED), lambda dtype, most=most: most)
+    for operator, most in REQUESTS.items()
+}
