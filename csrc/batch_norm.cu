@@ -28,8 +28,8 @@ struct Tracked {
   }
 };
 
-// One block per 32 channels, a lane for each; every warp takes some of the entries. In double, about the mean of the first
-// entry: deviations from it neither cancel nor overflow.
+// One block per 32 channels, a lane for each; every warp takes some of the entries. In double, about the mean of the
+// first entry: deviations from it neither cancel nor overflow.
 template <class A>
 __global__ void __launch_bounds__(32 * kWarps)
     batch_statistics_kernel(const double* means, const A* squares, ChannelTiles tiles, A* mean, A* rstd,

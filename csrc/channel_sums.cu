@@ -14,12 +14,11 @@ namespace {
 
 constexpr int kWarps = 32;  // of a merging block at most
 
-// One block per tile. A thread sums deviations from its first value, and the block merges means as distances from its own
-// first value, so nothing cancels where the mean is far from 0.
+// One block per tile. A thread sums deviations from its first value, and the block merges means as distances from its
+// own first value, so nothing cancels where the mean is far from 0.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    channel_moments_kernel(const T* x, ChannelTiles tiles, double* means, accumulate_t<T>* squares,
-                           bool aligned) {
+    channel_moments_kernel(const T* x, ChannelTiles tiles, double* means, accumulate_t<T>* squares, bool aligned) {
   constexpr int N = kVector<T>, kAhead = 4;
   using A = accumulate_t<T>;
   const TileThread<N> thread(tiles);
@@ -52,8 +51,10 @@ __global__ void __launch_bounds__(kThreads)
   }
   SHARED_MEMORY(origin, A[N][kMaxLanes]);
   const int lane = int(threadIdx.x) % tiles.lanes;
+  if (thread.uppermost()) {
 #pragma unroll
-  for (int j = 0; thread.uppermost() && j < N; j++) origin[j][lane] = shift[j];
+    for (int j = 0; j < N; j++) origin[j][lane] = shift[j];
+  }
   __syncthreads();
   Moments<A> moments[N];
 #pragma unroll
@@ -104,9 +105,9 @@ __global__ void __launch_bounds__(kThreads, 1)
     load_groups<N>(centre, mean + thread.sample * groups, thread.column, tiles.channels, tiles.channels / groups,
                    vectors_of_groups && thread.sample * groups % N == 0);
   }
-  int row_of[N];  // of a wide row, the row that column j lies in
+  int row_of[N];  // of the rows of a wide one, that of column j
 #pragma unroll
-  for (int j = 0; kByRow && j < N; j++) row_of[j] = int((thread.column + j) / tiles.channels);
+  for (int j = 0; j < N; j++) row_of[j] = kByRow ? int((thread.column + j) / tiles.channels) : 0;
   GradientSums<A> sums[N] = {};
   for (std::int64_t row = thread.row; row < thread.end; row += kAhead * thread.step) {
     Group<T> gradients[kAhead], sources[kAhead];
@@ -184,7 +185,7 @@ struct MergeArguments {
         deviation(sums.statistics) {}
 };
 
-// One block per 32 channels of a sample, a lane for each; every warp sums some of the entries. Blocks: sample by sample.
+// One block per 32 channels of a sample, a lane for each; every warp sums some of the entries.
 template <class T>
 __global__ void __launch_bounds__(32 * kWarps) merge_sums_kernel(MergeArguments<T> sums) {
   using A = accumulate_t<T>;
@@ -225,8 +226,8 @@ __global__ void __launch_bounds__(32 * kWarps) merge_sums_kernel(MergeArguments<
 // ---- launchers
 
 ChannelTiles channel_tiles(std::int64_t samples, std::int64_t rows, std::int64_t channels, DType dtype) {
-  // About four blocks for each multiprocessor of a large GPU; a thread has 4 rows at least where there are that many, and
-  // 256 at most, which bounds its rounding error.
+  // About four blocks for each multiprocessor of a large GPU; a thread has 4 rows at least where there are that many,
+  // and 256 at most, which bounds its rounding error.
   constexpr std::int64_t kBlocks = 512, kFewest = 4, kMost = 256;
   ChannelTiles tiles;
   tiles.samples = samples;

@@ -1,5 +1,5 @@
-// Statistics of the channels of (samples, rows, C), in two launches: partial results of blocks, which are then merged in
-// double, in a fixed order. What the normalisations share.
+// Statistics of the channels of (samples, rows, C), in two launches: partial results of blocks, which are then merged
+// in double, in a fixed order. What the normalisations share.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ inline void* numbers_after(void* memory, std::int64_t count, DType dtype) {
   return static_cast<char*>(memory) + count * accumulate_bytes(dtype);
 }
 
-// Of each group of channels of each sample, (samples, groups) of numbers to compute in. Batch norm has one sample, and as
-// many groups as channels.
+// Of each group of channels of each sample, (samples, groups) of numbers to compute in. Batch norm has one sample, and
+// as many groups as channels.
 struct GroupStatistics {
   const void* mean = nullptr;
   const void* deviation = nullptr;  // rstd; or, if `variance`, the variance that 1 / sqrt(variance + eps) is made from
@@ -22,8 +22,9 @@ struct GroupStatistics {
   double eps = 0;
 };
 
-// Mean of the rows of each entry, and sum of squared deviations from it (in numbers to compute in), as (samples, entries, C).
-// Means are doubles: where they are far from 0 the squares of all rows depend on digits that a float has not.
+// Mean of the rows of each entry, and sum of squared deviations from it (in numbers to compute in), as (samples,
+// entries, C). Means are doubles: where they are far from 0 the squares of all rows depend on digits that a float has
+// not.
 struct ChannelMoments {
   const double* means;
   const void* squares;

@@ -38,8 +38,8 @@ __global__ void __launch_bounds__(kThreads)
   rstd[blockIdx.x] = A(1 / sqrt(moments.squares / moments.count + eps));
 }
 
-// One block per group of a sample. totals, products: (N, C), sums of dy and of dy * xhat; of_gradient, of_product: (N, G),
-// the means of both times weight.
+// One block per group of a sample. totals, products: (N, C), sums of dy and of dy * xhat. of_gradient, of_product:
+// (N, G), the means of both times weight.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     group_gradients_kernel(const accumulate_t<T>* totals, const accumulate_t<T>* products, const T* weight,
@@ -92,15 +92,16 @@ void launch_group_norm_backward(const ArrayView& dy, const ArrayView& x, const A
                                 const ArrayView& weight, const ArrayView& dx, const ArrayView& dweight,
                                 const ArrayView& dbias, const ChannelTiles& tiles, void* scratch, simt::Stream stream) {
   const std::int64_t channels = x.shape[2], groups = mean.shape[1];
+  MergedSums of_all{1, 0, channels, nullptr, nullptr};
+  of_all.dweight = dweight.data;
+  of_all.dbias = dbias.data;
+  if (x.size == 0) return launch_merge_sums(of_all, x.dtype, stream);  // zeros
   const GroupStatistics statistics{mean.data, rstd.data, groups};
-  const bool of_rows = dx.data || dweight.data;  // whether the products are needed
-  void *products = nullptr, *channel_products = nullptr;
-  void* channel_totals = numbers_after(scratch, 2 * tiles.partials(), x.dtype);
-  if (of_rows) {
-    products = numbers_after(scratch, tiles.partials(), x.dtype);
-    channel_products = numbers_after(channel_totals, tiles.samples * channels, x.dtype);
-  }
-  if (x.size && (of_rows || dbias.data)) {
+  void* products = numbers_after(scratch, tiles.partials(), x.dtype);
+  void* channel_totals = numbers_after(products, tiles.partials(), x.dtype);
+  void* channel_products = numbers_after(channel_totals, tiles.samples * channels, x.dtype);
+  if (!dx.data && !dweight.data) products = channel_products = nullptr;
+  if (dx.data || dweight.data || dbias.data) {
     launch_gradient_sums(dy, x, statistics, tiles, scratch, products, stream);
     MergedSums of_samples{tiles.samples, tiles.entries(), channels, scratch, products, statistics};
     of_samples.total_out = channel_totals;
@@ -108,12 +109,12 @@ void launch_group_norm_backward(const ArrayView& dy, const ArrayView& x, const A
     launch_merge_sums(of_samples, x.dtype, stream);
   }
   if (dweight.data || dbias.data) {
-    MergedSums of_all{1, x.size ? tiles.samples : 0, channels, channel_totals, channel_products};
-    of_all.dweight = dweight.data;
-    of_all.dbias = dbias.data;
+    of_all.entries = tiles.samples;
+    of_all.totals = channel_totals;
+    of_all.products = channel_products;
     launch_merge_sums(of_all, x.dtype, stream);
   }
-  if (x.size == 0 || !dx.data) return;
+  if (!dx.data) return;
   void* of_gradient = numbers_after(channel_products, tiles.samples * channels, x.dtype);
   void* of_product = numbers_after(of_gradient, mean.size, x.dtype);
   dispatch_float(x.dtype, [&](auto type) {

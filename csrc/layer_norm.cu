@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kMaxTeam = 512, kHeld = 4;
 
-// The threads of a row and their part of it. A team is a power of two; beyond a warp it is the whole block. Its groups of
-// 16 bytes lie on multiples of 16 bytes of the array, so only the first and the last of a row can be partial.
+// The threads of a row and their part of it. A team is a power of two; beyond a warp it is the whole block. Its groups
+// of 16 bytes lie on multiples of 16 bytes of the array, so only the first and the last of a row can be partial.
 template <class T>
 struct Row {
   static constexpr int N = kVector<T>;
@@ -82,7 +82,8 @@ struct Row {
 };
 
 // One team per row: x (rows, K) -> y, mean, rstd. The variance is of deviations from the mean, so nothing cancels where
-// that is far from 0. One resident block is enough: left to itself ptxas held half precision to 64 registers and spilled.
+// that is far from 0. One resident block is enough: left to itself ptxas held half precision to 64 registers and
+// spilled.
 template <class T>
 __global__ void __launch_bounds__(kMaxTeam, 1)
     layer_norm_forward_kernel(const T* x, const T* weight, const T* bias, T* y, accumulate_t<T>* mean,

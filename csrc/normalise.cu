@@ -8,8 +8,8 @@
 
 namespace {
 
-// One block per tile, so a thread has the numbers of its channels in registers. (x - mean) * scale, not x * scale + shift:
-// the latter rounds as coarsely as x where the mean is far from 0.
+// One block per tile, so a thread has the numbers of its channels in registers. (x - mean) * scale, not x * scale +
+// shift: the latter rounds as coarsely as x where the mean is far from 0.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     normalise_kernel(const T* x, const accumulate_t<T>* mean, Deviation<accumulate_t<T>> deviation, std::int64_t groups,

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "channel_sums.h"
-#include "device/channel_tiles.h"
+#include "device/tile_thread.h"
 
 // function(TypeTag<A>) for the type that `dtype` is computed in.
 template <class Function>

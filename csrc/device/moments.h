@@ -1,5 +1,6 @@
-// Count, mean and sum of squared deviations of some numbers, and those of two sets together (Chan, Golub and LeVeque 1979,
-// "Updating formulae and a pairwise algorithm for computing sample variances"): nothing cancels where the mean is far from 0.
+// Count, mean and sum of squared deviations of some numbers, and those of two sets together (Chan, Golub and LeVeque
+// 1979, "Updating formulae and a pairwise algorithm for computing sample variances"): nothing cancels where the mean is
+// far from 0.
 #pragma once
 
 #include "device/numbers.h"
@@ -9,8 +10,8 @@ struct Moments {
   A count, mean, squares;
 };
 
-// From sums of value - shift and of its square over `count` values, of which shift was one (or 0): then the squares lose at
-// most a factor of count + 1 in precision.
+// From sums of value - shift and of its square over `count` values, of which shift was one (or 0): then the squares
+// lose at most a factor of count + 1 in precision.
 template <class A>
 __device__ __forceinline__ Moments<A> moments_about(A shift, A count, A sum, A square) {
   if (count == A(0)) return {A(0), A(0), A(0)};

@@ -1,21 +1,21 @@
 // How a kernel goes through (samples, rows, C), channels-last memory.
 //
-// Rows are joined to wide ones, whose length is a whole number of sectors of 32 bytes, so that vectors of 16 bytes fit for
-// every C: a column of a wide row is always the same channel. A thread holds the group of 16 bytes of some columns and goes
-// down the rows; `lanes` threads stand side by side, and kThreads / lanes of them below each other.
+// Rows are joined to wide ones, whose length is a whole number of sectors of 32 bytes, so that vectors of 16 bytes fit
+// for every C: a column of a wide row is always the same channel. A thread holds the group of 16 bytes of some columns
+// and goes down the rows; `lanes` threads stand side by side, and kThreads / lanes of them below each other.
 #pragma once
 
 #include "channel_tiles.h"
 #include "device/vector.h"
 #include "dispatch.h"
 
-constexpr int kMaxLanes = 64;
+constexpr int kMaxLanes = 64;  // threads side by side, at most
 
 // A grid of one block of kThreads per tile, refused where CUDA has no such grid.
 simt::LaunchConfig tile_config(const ChannelTiles& tiles, simt::Stream stream);
 
-// The place of a thread: wide rows row, row + step, ... below end of the columns from `column` on. `full` of its N columns
-// exist, `tail` of them in the last wide row. A thread without work has row == end.
+// The place of a thread: wide rows row, row + step, ... below end of the columns from `column` on. `full` of its N
+// columns exist, `tail` of them in the last wide row. A thread without work has row == end.
 template <int N>
 struct TileThread {
   std::int64_t sample, piece, column, row, end, last;
@@ -52,8 +52,8 @@ struct TileThread {
   }
 };
 
-// The values of the threads below each other combined, for each of their columns; the uppermost gets the result. Once in a
-// kernel, by all threads.
+// The values of the threads below each other combined, for each of their columns; the uppermost gets the result. Once
+// in a kernel, by all threads.
 template <int N, class Value, class Combine>
 __device__ __forceinline__ void reduce_columns(Value (&values)[N], int lanes, Combine combine) {
   SHARED_MEMORY(shared, Value[N][kThreads]);
