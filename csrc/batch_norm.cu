@@ -22,7 +22,7 @@ struct Tracked {
 
   __device__ __forceinline__ void update(std::int64_t channel, double new_mean, double new_var) const {
     // The batch is counted by the launch after this one.
-    const double share = average ? 1 / double(*batches + 1) : momentum;
+    const double share = average ? 1 / double(counted_up(*batches)) : momentum;
     mean[channel] = A((1 - share) * double(mean[channel]) + share * new_mean);
     var[channel] = A((1 - share) * double(var[channel]) + share * new_var);
   }
@@ -68,7 +68,7 @@ template <class A>
 __global__ void __launch_bounds__(kThreads)
     empty_batch_kernel(A* mean, A* rstd, std::int64_t channels, std::int64_t* batches) {
   const std::int64_t channel = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (channel == 0 && batches) ++*batches;
+  if (channel == 0 && batches) *batches = counted_up(*batches);
   if (channel >= channels) return;
   mean[channel] = rstd[channel] = A(0);
 }

@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(kThreads)
                      bool aligned_numbers) {
   constexpr int N = kVector<T>, kAhead = 4;
   using A = accumulate_t<T>;
-  if (batches && blockIdx.x == 0 && threadIdx.x == 0) ++*batches;
+  if (batches && blockIdx.x == 0 && threadIdx.x == 0) *batches = counted_up(*batches);
   const TileThread<N> thread(tiles);
   if (thread.row >= thread.end) return;
   const std::int64_t size = tiles.sample_size(), offset = thread.sample * size;

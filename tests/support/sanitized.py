@@ -71,7 +71,7 @@ def other_argument(rng, argument):
                 value = int(np.clip(value, *(np.iinfo(copy.dtype).min, np.iinfo(copy.dtype).max)))
             copy.reshape(-1)[rng.randrange(copy.size)] = value
         return copy
-    return argument.T if argument.ndim > 1 else argument[::-1]
+    return argument[::-1] if argument.ndim == 1 else argument.T
 
 
 def other_number(rng, number):
