@@ -10,8 +10,8 @@
 
 namespace {
 
-// One axis of dx. Its rows start, start + stride, ... are a phase of the stride: they meet the same taps, first, first +
-// step, ..., those for which start + padding - tap * dilation is a multiple of the stride, so that none is multiplied
+// One axis of dx. Its rows start, start + stride, ... are a phase of the stride: they meet the same taps, first, first
+// + step, ..., those for which start + padding - tap * dilation is a multiple of the stride, so that none is multiplied
 // in vain. From one of them to the next dy goes back by `spread` rows.
 struct PhaseAxis {
   int extent, field, stride, padding, dilation;

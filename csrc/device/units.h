@@ -8,7 +8,8 @@
 #include "dispatch.h"
 
 // The number of bytes that pointers and extents (in bytes) are all multiples of, at most 16.
-inline std::int64_t common_unit(std::initializer_list<const void*> pointers, std::initializer_list<std::int64_t> bytes) {
+inline std::int64_t common_unit(std::initializer_list<const void*> pointers,
+                                std::initializer_list<std::int64_t> bytes) {
   std::uintptr_t places = 16;
   for (const void* pointer : pointers) places |= reinterpret_cast<std::uintptr_t>(pointer);
   for (std::int64_t extent : bytes) places |= static_cast<std::uintptr_t>(extent);

@@ -32,8 +32,7 @@ CALLS = {
     "conv2d_backward_bias": pixels,
     "conv_transpose2d_backward_bias": pixels,
 }
-# The partial sums are few beside the rows, and a thread writes its own one by one.
-COSTS = {"linear_backward_bias": Cost(whole_sectors, tables=("scratch",))}
+COSTS = {"linear_backward_bias": Cost(whole_sectors)}
 WITHOUT_COST = dict.fromkeys(
     ("conv2d_backward_bias", "conv_transpose2d_backward_bias"), "the launch is that of linear_backward_bias"
 )
