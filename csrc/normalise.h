@@ -3,11 +3,6 @@
 
 #include "channel_sums.h"
 
-// One batch more; beyond the largest int64 it wraps, as NumPy's does.
-__device__ __forceinline__ std::int64_t counted_up(std::int64_t batches) {
-  return std::int64_t(std::uint64_t(batches) + 1);
-}
-
 // y = (x - mean) / deviation * weight + bias; weight and bias: (C,) or null. batches, if there is one, is counted up.
 void launch_normalise(const ArrayView& x, const GroupStatistics& statistics, const ArrayView& weight,
                       const ArrayView& bias, const ArrayView& y, const ChannelTiles& tiles, const ArrayView& batches,

@@ -10,6 +10,11 @@ void dispatch_statistics(DType dtype, Function&& function) {
   return dtype == DType::float64 ? function(TypeTag<double>{}) : function(TypeTag<float>{});
 }
 
+// One batch more; beyond the largest int64 it wraps, as NumPy's does.
+__device__ __forceinline__ std::int64_t counted_up(std::int64_t batches) {
+  return std::int64_t(std::uint64_t(batches) + 1);
+}
+
 template <class A>
 struct Deviation {
   const A* value;
