@@ -90,8 +90,10 @@ def build(library: Path, folder: Path) -> list[Path]:
     compile_ = load_compile()
     nvcc = find_nvcc()
     common = (nvcc, "-std=c++17", "-DGPUDL_CUDA", f"-I{CSRC}")
+    # A product and a sum become one instruction only where the source says fma: the bits are those of the CPU executor
+    # (and of NumPy, where the arithmetic is the same), whatever the compiler would contract.
     kernels = (
-        *common, "-O3", "--Werror", "all-warnings", "-Xptxas", "-v",
+        *common, "-O3", "-fmad=false", "--Werror", "all-warnings", "-Xptxas", "-v",
         "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall", *code_flags(architectures()),
     )  # fmt: skip
     # The bindings go to the host compiler; by way of nvcc, which knows where CUDA's headers are.

@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(kThreads, 2)
             const int t = x - o * kScale;
             if (t < 0 || t >= kColumnTaps || s + t >= S) continue;
 #pragma unroll
-            for (int j = 0; j < N; j++) sums[o][j] += widen(parts[j]) * factors[t][j];
+            for (int j = 0; j < N; j++) sums[o][j] = fma(widen(parts[j]), factors[t][j], sums[o][j]);
           }
         }
       }
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(kThreads, 3)
           }
           load_channels<N>(factors, filters + v * pitch + tile.lane() * N);
 #pragma unroll
-          for (int j = 0; j < N; j++) sums[j] += values[j] * factors[j];
+          for (int j = 0; j < N; j++) sums[j] = fma(values[j], factors[j], sums[j]);
         }
         if (++s < S) continue;
         s = 0;

@@ -44,8 +44,9 @@ struct WindowTerms {
           if (h >= 0 && w >= 0) {
             load_channels<N>(values, image + (std::int64_t(h) * across.inputs + w) * channels, aligned);
           }
+          Sum(&sum)[N] = sums[i * kColumnTaps + j];
 #pragma unroll
-          for (int v = 0; v < N; v++) sums[i * kColumnTaps + j][v] += gradient[v] * values[v];
+          for (int v = 0; v < N; v++) sum[v] = fma(gradient[v], values[v], sum[v]);
         }
       }
     }

@@ -161,7 +161,7 @@ struct ThreadTile {
 #pragma unroll
       for (int i = 0; i < kRowsOfThread; i++) {
 #pragma unroll
-        for (int j = 0; j < kColumnsOfThread; j++) sums[i][j] += left[i] * right[j];
+        for (int j = 0; j < kColumnsOfThread; j++) sums[i][j] = fma(left[i], right[j], sums[i][j]);
       }
     }
   }

@@ -21,6 +21,7 @@
 #define __grid_constant__
 
 using cudaStream_t = simt::Stream;
+using std::fma;
 using std::max;
 using std::min;
 
