@@ -1,4 +1,4 @@
-// Passes over one flat array: partial norms, the non-finite test, scaling, clamping, running average.
+// Passes over one flat array: norms, the non-finite test, scaling, clamping, running average.
 #include "flat.h"
 
 #include "device/elementwise.h"
@@ -40,6 +40,12 @@ struct Fold {
         return a + b;
     }
   }
+
+  // The norm, from what all terms together give.
+  __device__ __forceinline__ double root(double total) const {
+    if (kind == FlatFold::squares) return sqrt(total);
+    return kind == FlatFold::powers ? pow(total, 1 / power) : total;
+  }
 };
 
 // One block per kFlatBlock elements of x: (size,) -> partials[block]. A thread folds every kThreads-th group of 16
@@ -68,13 +74,43 @@ __global__ void __launch_bounds__(kThreads)
   if (thread == 0) partials[blockIdx.x] = totals[0];
 }
 
-struct Scale {
-  double factor;
-  template <class A>
-  __device__ __forceinline__ A operator()(A x) const {
-    return x * A(factor);
+// One block. partials: (count,) of one or several arrays -> norm[0]. Folded as above.
+__global__ void __launch_bounds__(kThreads)
+    flat_norm_kernel(const double* partials, std::int64_t count, Fold fold, double* norm) {
+  SHARED_MEMORY(totals, double[kThreads]);
+  const int thread = int(threadIdx.x);
+  double total = fold.start();
+  for (std::int64_t i = thread; i < count; i += kThreads) total = fold.merge(total, partials[i]);
+  totals[thread] = total;
+  for (int width = kThreads / 2; width > 0; width /= 2) {
+    __syncthreads();
+    if (thread < width) totals[thread] = fold.merge(totals[thread], totals[thread + width]);
   }
-};
+  if (thread == 0) norm[0] = fold.root(totals[0]);
+}
+
+// One thread: factor[0] = min(1, max_norm / (norm[0] + 1e-6)), NaN for a NaN norm.
+__global__ void flat_clip_factor_kernel(const double* norm, double* factor, double max_norm) {
+  const double ratio = max_norm / (norm[0] + 1e-6);
+  factor[0] = ratio >= 1 ? 1 : ratio;
+}
+
+// One thread per 16 bytes of x. The factor comes from device memory, so that nobody waits for it; a factor of 1 moves
+// nothing.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    flat_scale_kernel(T* x, std::int64_t size, bool aligned, const double* factor) {
+  constexpr int N = kVector<T>;
+  using A = accumulate_t<T>;
+  const std::int64_t first = (std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * N;
+  const double by = *factor;
+  if (first >= size || by == 1) return;
+  A values[N];
+  load_group<N>(values, x, first, 0, size, aligned);
+#pragma unroll
+  for (int j = 0; j < N; j++) values[j] *= A(by);
+  store_group<N>(x, values, first, 0, size, aligned);
+}
 
 struct Clamp {
   double limit;
@@ -116,8 +152,26 @@ void launch_flat_partials(const ArrayView& x, const ArrayView& partials, FlatFol
   CHECK_LAUNCH("flat_partials");
 }
 
-void launch_flat_scale(const ArrayView& x, double factor, simt::Stream stream) {
-  launch_elementwise(Scale{factor}, x, stream, x);
+void launch_flat_norm(const ArrayView& partials, const ArrayView& norm, FlatFold fold, double power,
+                      simt::Stream stream) {
+  simt::launch({dim3(1), dim3(kThreads), 0, stream}, flat_norm_kernel, partials.as<const double>(), partials.size,
+               Fold{fold, power}, norm.as<double>());
+  CHECK_LAUNCH("flat_norm");
+}
+
+void launch_flat_clip_factor(const ArrayView& norm, const ArrayView& factor, double max_norm, simt::Stream stream) {
+  simt::launch({dim3(1), dim3(1), 0, stream}, flat_clip_factor_kernel, norm.as<const double>(), factor.as<double>(),
+               max_norm);
+  CHECK_LAUNCH("flat_clip_factor");
+}
+
+void launch_flat_scale(const ArrayView& x, const ArrayView& factor, simt::Stream stream) {
+  if (x.size == 0) return;
+  dispatch_float(x.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    simt::launch(one_dimensional(ceil_div(x.size, kVector<T>), stream), flat_scale_kernel<T>, x.as<T>(), x.size,
+                 vector_aligned(x), factor.as<const double>());
+  });
   CHECK_LAUNCH("flat_scale");
 }
 

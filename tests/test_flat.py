@@ -23,6 +23,39 @@ def test_norm(executor, size, dtype, norm_type):
     assert ops.flat_norm(executor.array(x), norm_type=norm_type) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("norm_type", [2.0, 1.0, 3.5, 0.0, math.inf, -math.inf])
+@pytest.mark.parametrize("max_norm", [0.0, 0.5, 1e9, math.inf])
+def test_clip_norm_of_several_arrays(executor, max_norm, norm_type):
+    arrays = [random_array((size,), seed=size) for size in (33, 0, 65_537)]
+    arrays.append(np.zeros(5) if norm_type >= 0 else np.ones(5))
+    norms = [np.linalg.norm(array, norm_type) for array in arrays if array.size]
+    expected = np.linalg.norm(norms, norm_type)  # PyTorch's: for 0 the number of arrays that are not zero
+    clipped = [executor.array(array.copy()) for array in arrays]
+    norm = ops.flat_clip_norm(clipped, max_norm=max_norm, norm_type=norm_type)
+    assert norm.shape == () and norm.dtype == np.float64
+    assert float(norm) == pytest.approx(expected)
+    assert ops.flat_norm([executor.array(array) for array in arrays], norm_type=norm_type) == float(norm)
+    factor = min(1, max_norm / (expected + 1e-6))
+    for array, result in zip(arrays, clipped, strict=True):
+        assert_close(executor.numpy(result), array * factor)
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_clip_norm_of_what_is_not_finite(executor, bad):
+    """A norm of inf makes 0 of the finite ones, NaN makes NaN of all, as in PyTorch."""
+    x = executor.array(np.array([1.0, bad, 2.0], np.float32))
+    norm = float(ops.flat_clip_norm(x, max_norm=1.0))
+    assert math.isnan(norm) if math.isnan(bad) else norm == bad
+    assert np.array_equal(
+        executor.numpy(x), [0, math.nan, 0] if bad == math.inf else [math.nan] * 3, equal_nan=True
+    )
+
+
+def test_clip_norm_of_nothing(executor):
+    assert float(ops.flat_clip_norm([], max_norm=1.0)) == 0
+    assert float(ops.flat_clip_norm(executor.array(np.zeros(0)), max_norm=1.0)) == 0
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_norm_where_squares_leave_the_range_of_float32(executor, scale):
     x = random_array((1000,), np.float32, scale=scale)
@@ -81,7 +114,7 @@ FROZEN.flags.writeable = False
 
 
 @bad_calls(
-    ("list", lambda: ops.flat_norm([1.0]), TypeError, "x must be a NumPy or CuPy array, got list"),
+    ("list", lambda: ops.flat_norm([1.0]), TypeError, "x must be a NumPy or CuPy array, got float"),
     ("rank", lambda: ops.flat_norm(X[None]), ValueError, "x must have shape (M,), got (1, 4)"),
     (
         "norm_type",
@@ -94,6 +127,14 @@ FROZEN.flags.writeable = False
         lambda: ops.flat_norm(X, norm_type=math.nan),
         ValueError,
         "norm_type must be a number, got nan",
+    ),
+    ("max_norm", lambda: ops.flat_clip_norm(X, max_norm=-1), ValueError, "max_norm must be at least 0"),
+    ("of a list", lambda: ops.flat_clip_norm([X, X[None]], max_norm=1), ValueError, "x must have shape (M,)"),
+    (
+        "frozen of a list",
+        lambda: ops.flat_clip_norm([X, FROZEN], max_norm=1),
+        ValueError,
+        "x must be writeable",
     ),
     ("stride", lambda: ops.flat_has_nonfinite(X[::2]), ValueError, "x must be contiguous"),
     ("factor", lambda: ops.flat_scale(X, factor="2"), TypeError, "factor must be a number, got str"),

@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "kernels.md"
 BITS_OF_NUMPY = (
     "adam_step", "adaptive_max_pool2d_backward", "adaptive_max_pool2d_forward", "add_forward",
     "avg_pool2d_backward", "avg_pool2d_forward", "binary_cross_entropy_backward", "concat_backward",
-    "concat_forward", "copy", "dropout", "dropout2d", "elu_backward", "flat_average", "flat_clamp",
+    "concat_forward", "copy", "dropout", "dropout2d", "elu_backward", "flat_average", "flat_clamp", "flat_clip_factor",
     "flat_nonfinite_partials", "flat_scale", "global_avg_pool2d_backward", "hardswish_backward",
     "hardswish_forward", "huber_loss_backward", "image_affine", "image_color", "image_crop", "image_erase",
     "image_normalize", "image_resize", "l1_loss_backward", "leaky_relu_backward", "leaky_relu_forward",
@@ -32,7 +32,7 @@ BITS_OF_NUMPY = (
 # Their kernels call exp, log, pow and the like, which CUDA's library and the host's round in their own ways.
 TRANSCENDENTAL = {
     "adam_step", "binary_cross_entropy_forward", "binary_cross_entropy_with_logits_backward",
-    "binary_cross_entropy_with_logits_forward", "cross_entropy_forward", "elu_forward", "flat_norm_partials",
+    "binary_cross_entropy_with_logits_forward", "cross_entropy_forward", "elu_forward", "flat_norm", "flat_norm_partials",
     "gaussian_noise", "gelu_backward", "gelu_forward", "kl_div_backward", "kl_div_forward", "log_softmax_backward",
     "log_softmax_forward", "philox_normal", "sigmoid_forward", "silu_backward", "silu_forward", "softmax_forward",
     "softplus_backward", "softplus_forward", "tanh_forward",

@@ -84,6 +84,7 @@ def test_a_step_touches_no_array_on_the_host(model, optimizer):
             metrics.Accuracy(),
             metrics.Mean(),
         )
+        average = optim.EMA(net, 0.99)
         rng = np.random.default_rng(0)
         x = on_device(rng.standard_normal((4, 1, 12, 12)).astype(np.float32))
         y = on_device(rng.integers(0, 10, 4))
@@ -93,7 +94,10 @@ def test_a_step_touches_no_array_on_the_host(model, optimizer):
             prediction = net(x)
             loss = criterion(prediction, y)
             net.backward(criterion.backward())
+            optim.clip_grad_norm_(net.parameters(), 0.5)
+            optim.clip_grad_value_(net.parameters(), 0.1)
             stepper.step()
+            average.update()
             mean.update(loss, len(x))
             accuracy.update(prediction, y)
 

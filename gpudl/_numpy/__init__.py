@@ -41,7 +41,9 @@ from gpudl._numpy.elu import elu_backward, elu_forward
 from gpudl._numpy.flat import (
     flat_average,
     flat_clamp,
+    flat_clip_factor,
     flat_nonfinite_partials,
+    flat_norm,
     flat_norm_partials,
     flat_scale,
 )
@@ -122,7 +124,9 @@ __all__ = [
     "elu_forward",
     "flat_average",
     "flat_clamp",
+    "flat_clip_factor",
     "flat_nonfinite_partials",
+    "flat_norm",
     "flat_norm_partials",
     "flat_scale",
     "gaussian_noise",

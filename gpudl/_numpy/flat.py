@@ -42,6 +42,26 @@ def _partial(x: np.ndarray, norm_type: float) -> float:
     return float((magnitudes**norm_type).sum())
 
 
+def flat_norm(partials: np.ndarray, norm: np.ndarray, *, norm_type: float) -> None:
+    """norm[0] from the partial results of one or several arrays."""
+    if norm_type == math.inf:
+        norm[0] = partials.max(initial=0)
+    elif norm_type == -math.inf:
+        norm[0] = partials.min(initial=math.inf)
+    elif norm_type == 0:
+        norm[0] = partials.sum()
+    else:
+        with np.errstate(all="ignore"):
+            total = partials.sum()
+            norm[0] = np.sqrt(total) if norm_type == 2 else total ** (1 / norm_type)
+
+
+def flat_clip_factor(norm: np.ndarray, factor: np.ndarray, *, max_norm: float) -> None:
+    """factor[0] = min(1, max_norm / (norm[0] + 1e-6)); NaN for a norm of NaN."""
+    with np.errstate(invalid="ignore"):
+        np.minimum(1, max_norm / (norm + 1e-6), out=factor)
+
+
 def flat_nonfinite_partials(x: np.ndarray, partials: np.ndarray) -> None:
     """Per block of 65536 elements: 1 where one is inf or NaN, else 0."""
     blocks = _parallel.ranges(len(x), _BLOCK)
@@ -52,14 +72,17 @@ def flat_nonfinite_partials(x: np.ndarray, partials: np.ndarray) -> None:
     _parallel.run(test_block, len(blocks))
 
 
-def flat_scale(x: np.ndarray, *, factor: float) -> None:
-    """x *= factor; half precision is multiplied in float32, so that the factor is not rounded to it."""
+def flat_scale(x: np.ndarray, factor: np.ndarray) -> None:
+    """x *= factor[0]; half precision is multiplied in float32, so that the factor is not rounded to it."""
+    by = float(factor[0])
+    if by == 1:
+        return
     wide = accumulation_dtype(x.dtype)
     blocks = _parallel.ranges(len(x), _BLOCK)
 
     def scale_block(i: int) -> None:
         part = x[slice(*blocks[i])]
-        part[...] = np.multiply(part.astype(wide, copy=False), factor)
+        part[...] = np.multiply(part.astype(wide, copy=False), by)
 
     _parallel.run(scale_block, len(blocks))
 

@@ -40,7 +40,14 @@ from gpudl.ops.cross_entropy import cross_entropy_backward, cross_entropy_forwar
 from gpudl.ops.dropout import dropout_backward, dropout_forward
 from gpudl.ops.dropout2d import dropout2d_backward, dropout2d_forward
 from gpudl.ops.elu import elu_backward, elu_forward
-from gpudl.ops.flat import flat_average, flat_clamp, flat_has_nonfinite, flat_norm, flat_scale
+from gpudl.ops.flat import (
+    flat_average,
+    flat_clamp,
+    flat_clip_norm,
+    flat_has_nonfinite,
+    flat_norm,
+    flat_scale,
+)
 from gpudl.ops.flatten import flatten_backward, flatten_forward
 from gpudl.ops.gaussian_noise import gaussian_noise_forward
 from gpudl.ops.gelu import gelu_backward, gelu_forward
@@ -124,6 +131,7 @@ __all__ = [
     "elu_forward",
     "flat_average",
     "flat_clamp",
+    "flat_clip_norm",
     "flat_has_nonfinite",
     "flat_norm",
     "flat_scale",
