@@ -32,7 +32,8 @@ def test_clip_norm_of_several_arrays(executor, max_norm, norm_type):
     expected = np.linalg.norm(norms, norm_type)  # PyTorch's: for 0 the number of arrays that are not zero
     clipped = [executor.array(array.copy()) for array in arrays]
     norm = ops.flat_clip_norm(clipped, max_norm=max_norm, norm_type=norm_type)
-    assert norm.shape == () and norm.dtype == np.float64
+    assert norm.shape == ()
+    assert norm.dtype == np.float64
     assert float(norm) == pytest.approx(expected)
     assert ops.flat_norm([executor.array(array) for array in arrays], norm_type=norm_type) == float(norm)
     factor = min(1, max_norm / (expected + 1e-6))
