@@ -16,6 +16,11 @@ settings.register_profile("gpudl", deadline=None, derandomize=True, max_examples
 settings.load_profile("gpudl")
 
 
+def pytest_collection_modifyitems(items):
+    """The test that takes minutes comes first: of several processes, none is left alone with it at the end."""
+    items.sort(key=lambda item: "test_simt_sanitizers" not in item.nodeid)
+
+
 @pytest.fixture(params=EXECUTORS)
 def executor(request):
     """Each executor that works here; the others are skipped with their reason."""

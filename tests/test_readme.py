@@ -18,6 +18,6 @@ def test_the_twenty_lines_run(capsys):
 
 
 def test_the_test_command_is_the_same_everywhere():
-    command = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
+    command = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest -n 2"
     for name in ("README.md", "CONTRIBUTING.md"):
         assert command in (ROOT / name).read_text(), name
