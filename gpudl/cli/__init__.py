@@ -1,4 +1,4 @@
-"""The command line: `gpudl train | evaluate | predict | info`."""
+"""The command line: `gpudl train | evaluate | predict | bench | info`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _COMMANDS = {
     "train": "train a model on images",
     "evaluate": "test the model of a run",
     "predict": "say what is on images",
+    "bench": "time operators beside PyTorch, cuDNN and the limit of the machine",
     "info": "say what is installed and what works",
 }
 
