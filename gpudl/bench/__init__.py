@@ -9,7 +9,7 @@
         return my_relu(x)
 """
 
-from gpudl.bench.contender import Prepared, Unsupported, contender
+from gpudl.bench.contender import Prepared, UnsupportedError, contender
 from gpudl.bench.problem import Problem, Work, activations, operator
 
-__all__ = ["Prepared", "Problem", "Unsupported", "Work", "activations", "contender", "operator"]
+__all__ = ["Prepared", "Problem", "UnsupportedError", "Work", "activations", "contender", "operator"]

@@ -10,7 +10,7 @@ KINDS = ("array", "torch")
 DEVICES = ("cpu", "cuda")
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """Raised by a contender that has no way of doing a problem; its row says why."""
 
 
@@ -72,7 +72,8 @@ def contender(
     devices : where it runs, of "cpu" and "cuda".
     difference : what sets it apart in dtype, layout, math mode, workspace or determinism; printed in its rows.
 
-    The function raises `bench.Unsupported` for a problem that it cannot do. Results are an array or a tuple of them.
+    The function raises `bench.UnsupportedError` for a problem that it cannot do. Its result is an array, or a tuple of
+    them.
     """
     if not isinstance(operator, str) or not isinstance(name, str) or not name:
         raise TypeError(f"contender: operator and name must be strings, got {operator!r} and {name!r}")

@@ -80,18 +80,17 @@ class CpuDevice(Device):
         return None
 
     def ceilings(self) -> Ceilings:
-        source = np.ones(COPY_BYTES // 8)
+        return Ceilings(self._copy_rate(), {name: self._matmul_rate(name) for name in ("float32", "float64")})
+
+    def _copy_rate(self) -> float:
+        source = np.ones(COPY_BYTES, np.uint8)
         target = np.empty_like(source)
-        copy = self._fastest(lambda: np.copyto(target, source))
-        del source, target
-        matmul = {}
-        for dtype in (np.float32, np.float64):
-            a = np.random.default_rng(0).random((MATMUL_EXTENT, MATMUL_EXTENT)).astype(dtype)
-            out = np.empty_like(a)
-            matmul[np.dtype(dtype).name] = (
-                2 * MATMUL_EXTENT**3 / self._fastest(lambda a=a, out=out: np.matmul(a, a, out=out))
-            )
-        return Ceilings(2 * COPY_BYTES / copy, matmul)
+        return 2 * COPY_BYTES / self._fastest(lambda: np.copyto(target, source))
+
+    def _matmul_rate(self, dtype: str) -> float:
+        a = np.random.default_rng(0).random((MATMUL_EXTENT, MATMUL_EXTENT)).astype(dtype)
+        out = np.empty_like(a)
+        return 2 * MATMUL_EXTENT**3 / self._fastest(lambda: np.matmul(a, a, out=out))
 
     def _fastest(self, call: Callable[[], Any]) -> float:
         return min(statistics.median(self.turn([call], 3)) for _ in range(3))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import gpudl
-from gpudl.bench.contender import Contender, Prepared, Unsupported
+from gpudl.bench.contender import Contender, Prepared, UnsupportedError
 from gpudl.bench.device import Ceilings, Device
 from gpudl.bench.problem import DTYPES, OPERATORS, Inputs, Problem, Results
 from gpudl.bench.record import Row
@@ -104,7 +104,7 @@ def _make_ready(
         ]
         results = device.fetch(prepared[0].call())
         error = error_of(problem.compared(results), expected)
-    except Unsupported as reason:
+    except UnsupportedError as reason:
         entrant.note(status="unsupported", detail=str(reason))
         return False
     except Exception as failure:  # a contender is anybody's code; the others go on

@@ -30,7 +30,7 @@ class Row:
     """What one contender gave on one problem.
 
     operator, family, workload, dtype, contender, cache : who and what. cache: "warm", or "cold" (inputs not in L2).
-    status : "ok", or "wrong" (error above tolerance, so not timed), "failed", "unsupported"; then `detail` has the reason.
+    status : "ok", or "wrong" (error above tolerance, so not timed), "failed", "unsupported", whose reason is `detail`.
     seconds : median of a call on the device. low, high : quartiles. turns : medians of the turns, in which contenders
         took turns in one run, so that turn i of one compares with turn i of another. calls : timed calls.
     host_seconds : what a call costs the host, where the device runs by itself; else None.

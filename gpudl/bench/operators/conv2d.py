@@ -28,7 +28,7 @@ class Layer:
     name: str = ""
 
     @property
-    def P(self) -> int:
+    def extent(self) -> int:
         return (self.H + 2 * self.padding - self.R) // self.stride + 1
 
     @property
@@ -49,14 +49,14 @@ class Layer:
         return activations(rng, self.K, self.C // self.groups, self.R, self.R)
 
     def dy(self, rng: np.random.Generator) -> np.ndarray:
-        return activations(rng, self.N, self.K, self.P, self.P)
+        return activations(rng, self.N, self.K, self.extent, self.extent)
 
     @property
     def work(self) -> Work:
         """Of every direction: 2 N P Q K (C / groups) R S operations, and its two inputs and its result."""
         filters = self.K * self.C // self.groups * self.R**2
-        pixels = self.N * (self.C * self.H**2 + self.K * self.P**2)
-        return Work(flops=2 * self.N * self.P**2 * filters, values=pixels + filters)
+        pixels = self.N * (self.C * self.H**2 + self.K * self.extent**2)
+        return Work(flops=2 * self.N * self.extent**2 * filters, values=pixels + filters)
 
 
 LAYERS = [
