@@ -44,7 +44,7 @@ def measure(
         entrants = [_Entrant(each, _empty_row(problem, each, cache)) for each in contenders]
         ready = [entrant for entrant in entrants if _make_ready(entrant, problem, inputs, expected, device)]
         for entrant in _timed(ready, device, seconds):
-            _conclude(entrant, problem, device, ceilings)
+            _conclude(entrant, device, ceilings)
         rows += [entrant.row for entrant in entrants]
     return rows
 
@@ -71,10 +71,11 @@ def error_of(results: Results, expected: Results) -> float:
 
 
 def _empty_row(problem: Problem, contender: Contender, cache: str) -> Row:
-    family = OPERATORS[problem.operator].family
+    family, work = OPERATORS[problem.operator].family, problem.work
     return Row(
-        problem.operator, family, problem.workload, problem.dtype, contender.name, cache, "ok",
-        tolerance=problem.allowed_error, difference=contender.difference,
+        problem.operator, family, problem.workload, problem.dtype, contender.name, cache, "ok", problem.group,
+        tolerance=problem.allowed_error, flops=work.flops, bytes=work.bytes_moved(problem.dtype),
+        difference=contender.difference,
     )  # fmt: skip
 
 
@@ -159,18 +160,23 @@ def _rotated(entrants: Sequence[_Entrant], turn: int) -> list[_Entrant]:
     return [*entrants[first:], *entrants[:first]]
 
 
-def _conclude(entrant: _Entrant, problem: Problem, device: Device, ceilings: Ceilings) -> None:
+def _conclude(entrant: _Entrant, device: Device, ceilings: Ceilings) -> None:
+    try:
+        host_seconds = device.host_seconds(entrant.calls[0])
+    except Exception as failure:  # as above
+        entrant.note(status="failed", detail=_reason(failure))
+        return
     calls = [call for turn in entrant.seconds for call in turn]
     low, median, high = statistics.quantiles(calls, n=4, method="inclusive")
-    work = problem.work
-    floor, bound = ceilings.floor(work.flops, work.bytes_moved(problem.dtype), problem.dtype)
+    row = entrant.row
+    floor, bound = ceilings.floor(row.flops, row.bytes, row.dtype)
     entrant.note(
         seconds=median,
         low=low,
         high=high,
         turns=tuple(statistics.median(turn) for turn in entrant.seconds),
         calls=len(calls),
-        host_seconds=device.host_seconds(entrant.calls[0]),
+        host_seconds=host_seconds,
         floor=floor,
         bound=bound,
         share=floor / median,

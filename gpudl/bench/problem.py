@@ -44,12 +44,14 @@ class Work:
 class Problem:
     """One operator on inputs of one size.
 
-    workload : the size in words, unique within the operator: "ResNet-50 conv3_1b, N 32".
+    workload : the size in words, unique within the operator: "ResNet-50 conv3_1b, N 32". Time is drawn over the batch
+        size where such words differ in nothing else; it is the number after "N ", else the first of the first shape.
     inputs : generator -> the arrays, in float32 (integers stay as they are), by the names that contenders know them by.
         Activations are channels-last: (N, C, H, W) whose memory is (N, H, W, C).
     settings : keyword arguments of every contender, "stride" and the like.
     expected : float64 inputs -> what `compared` gives of right results. None: what gpudl gives of them in NumPy.
     compared : results of a contender, in float64 -> what is compared. The first sample of many, say.
+    group : of problems with a geometric mean of their own, beside that of the family: "dense convolutions".
     dtypes, devices : where the problem makes sense. quick : whether `--quick` keeps it.
     """
 
@@ -61,6 +63,7 @@ class Problem:
     expected: Callable[[Inputs], Results] | None = None
     compared: Callable[[Results], Results] = lambda results: results
     tolerance: float | None = None
+    group: str = ""
     dtype: str = "float32"
     dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
     devices: tuple[str, ...] = ("cpu", "cuda")

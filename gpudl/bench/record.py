@@ -1,8 +1,10 @@
 """The file of a run: JSON lines, of which the first tells how it was made.
 
 SCHEMA 1. Every line is an object with "kind":
-  "run"      schema, started (UTC), arguments, machine (what `gpudl info` knows, commit), device, contenders' versions
-  "ceiling"  name ("copy", "matmul float32", "launch"), value, unit
+  "run"      schema, started (UTC), command, selection, seconds (timed, of each contender on each problem), files (of
+             --with: path, sha256), machine (Python, packages, commit), device (its name, and what it says of itself)
+  "resumed"  started, machine, device: from here on another process, which went on with the run
+  "ceiling"  name ("copy", "matmul float32", "launch"), value, unit: measured by the process that wrote it
   "row"      one contender on one problem, see `Row`
   "done"     operator, workload, dtype: the rows before it are all of that problem; a run that goes on skips it
 """
@@ -12,17 +14,28 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+import reprlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NoReturn
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 SCHEMA = 1
 NAME = "rows.jsonl"
 LONGEST_LINE = 1 << 20  # bytes; rows are a few kilobytes
+STATUSES = ("ok", "wrong", "failed", "unsupported")
+CACHES = ("warm", "cold")
 
 
 class RecordError(ValueError):
     """A file is not the record of a benchmark run, or of another schema."""
+
+
+Problem = tuple[str, str, str]  # operator, workload, dtype
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +43,13 @@ class Row:
     """What one contender gave on one problem.
 
     operator, family, workload, dtype, contender, cache : who and what. cache: "warm", or "cold" (inputs not in L2).
+    group : a set of problems with a geometric mean of its own, beside the family's; "" for none.
     status : "ok", or "wrong" (error above tolerance, so not timed), "failed", "unsupported", whose reason is `detail`.
     seconds : median of a call on the device. low, high : quartiles. turns : medians of the turns, in which contenders
         took turns in one run, so that turn i of one compares with turn i of another. calls : timed calls.
     host_seconds : what a call costs the host, where the device runs by itself; else None.
     error, tolerance : largest deviation from float64, relative to the largest value; what was allowed.
+    flops, bytes : the unavoidable work, see `problem.Work`.
     floor : seconds of the unavoidable work at the ceilings of the same run. bound : which ceiling, "memory", "math" or
         "launch". share : floor / seconds.
     detail : a plan's name, a reason. difference : what sets the contender apart.
@@ -48,6 +63,7 @@ class Row:
     contender: str
     cache: str
     status: str
+    group: str = ""
     seconds: float | None = None
     low: float | None = None
     high: float | None = None
@@ -56,6 +72,8 @@ class Row:
     host_seconds: float | None = None
     error: float | None = None
     tolerance: float | None = None
+    flops: float = 0
+    bytes: float = 0
     floor: float | None = None
     bound: str | None = None
     share: float | None = None
@@ -67,13 +85,19 @@ class Row:
     throttled: str | None = None
 
     @property
-    def problem(self) -> tuple[str, str, str]:
+    def problem(self) -> Problem:
         return self.operator, self.workload, self.dtype
 
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
 
-_FIELDS = {field.name: field for field in dataclasses.fields(Row)}
-_NUMBERS = ("seconds", "low", "high", "host_seconds", "error", "tolerance", "floor", "share", "clock_mhz", "power_w",
-            "temperature_c")  # fmt: skip
+
+@dataclasses.dataclass(frozen=True)
+class Ceiling:
+    name: str
+    value: float
+    unit: str
 
 
 @dataclasses.dataclass
@@ -81,20 +105,29 @@ class Record:
     """A run's file, read: its problems that are done, and nothing of one that a kill cut short."""
 
     run: dict[str, Any] = dataclasses.field(default_factory=dict)
-    ceilings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    resumed: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    ceilings: list[Ceiling] = dataclasses.field(default_factory=list)
     rows: list[Row] = dataclasses.field(default_factory=list)
-    done: set[tuple[str, str, str]] = dataclasses.field(default_factory=set)
+    done: set[Problem] = dataclasses.field(default_factory=set)
     whole_bytes: int = 0  # of the file, up to the end of what is done
 
 
 class Writer:
-    """Appends lines to the file of a run; each is on disk when `write` returns."""
+    """Appends lines to the file of a run; each is on disk when `write` returns. One process at a time.
 
-    def __init__(self, path: Path, *, resume_at: int | None = None):
-        """resume_at : the whole bytes of the file that is gone on with; what a kill left after them goes."""
-        if resume_at is not None:
-            os.truncate(path, resume_at)
-        self._file = path.open("xb" if resume_at is None else "ab")
+    known : what the file held; without what a kill left after the last whole problem, which is cut off.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False):
+        self._file = path.open("r+b" if resume else "xb")
+        try:
+            _claim(self._file, path)
+            self.known = read(path) if resume else Record()
+            self._file.truncate(self.known.whole_bytes)
+            self._file.seek(self.known.whole_bytes)
+        except BaseException:
+            self._file.close()
+            raise
 
     def write(self, kind: str, fields: dict[str, Any]) -> None:
         line = json.dumps({"kind": kind, **fields}, allow_nan=False, separators=(",", ":"))
@@ -105,8 +138,21 @@ class Writer:
     def write_row(self, row: Row) -> None:
         self.write("row", dataclasses.asdict(row))
 
+    def write_done(self, problem: Problem) -> None:
+        self.write("done", dict(zip(("operator", "workload", "dtype"), problem, strict=True)))
+
     def close(self) -> None:
         self._file.close()
+
+
+def _claim(file: BinaryIO, path: Path) -> None:
+    """The claim ends with the process."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RecordError(f"{path}: another gpudl bench is at work on this run") from None
 
 
 def read(path: Path) -> Record:
@@ -116,22 +162,32 @@ def read(path: Path) -> Record:
     with path.open("rb") as file:
         for number, line in enumerate(_lines(file, path), 1):
             where = f"{path}, line {number}"
-            fields = _object(line, where)
-            if fields is None:
+            if not line.endswith(b"\n"):
                 break  # the end of a run that was killed while it wrote
+            kind, fields = _object(line, where)
             end += len(line)
-            if fields["kind"] == "row" and record.run:
+            if not record.run:
+                record.run = _head(kind, fields, where)
+            elif kind == "row":
                 pending.append(_row(fields, where))
                 continue
-            _add(record, fields, where)
-            record.rows += pending
+            elif kind == "done":
+                _finish(record, pending, fields, where)
+            elif pending:
+                raise RecordError(f"{where}: the rows before it are of no problem that is done")
+            elif kind == "ceiling":
+                record.ceilings.append(_ceiling(fields, where))
+            elif kind == "resumed":
+                record.resumed.append(_process(fields, where))
+            else:
+                raise RecordError(f"{where}: unknown kind {kind!r}")
             record.whole_bytes, pending = end, []
     if not record.run:
         raise RecordError(f"{path}: not the record of a benchmark run: it is empty")
     return record
 
 
-def _lines(file: Any, path: Path) -> Iterator[bytes]:
+def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             raise RecordError(
@@ -140,47 +196,121 @@ def _lines(file: Any, path: Path) -> Iterator[bytes]:
         yield line
 
 
-def _object(line: bytes, where: str) -> dict[str, Any] | None:
-    if not line.endswith(b"\n"):
-        return None
+def _object(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
+    """The kind of a line, and its other fields."""
     try:
-        fields = json.loads(line)
-    except ValueError as error:
+        fields = json.loads(line.decode(), parse_constant=_refuse)
+        json.dumps(fields, ensure_ascii=False).encode()  # half a surrogate pair could not be written any more
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{where}: not JSON: {error}") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("kind"), str):
         raise RecordError(f'{where}: expected an object with "kind"')
+    return fields.pop("kind"), fields
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _head(kind: str, fields: dict[str, Any], where: str) -> dict[str, Any]:
+    if kind != "run" or fields.get("schema") != SCHEMA:
+        raise RecordError(f"{where}: expected the head of a run of schema {SCHEMA}, got kind {kind!r}, "
+                          f"schema {reprlib.repr(fields.get('schema'))}")  # fmt: skip
+    _require(isinstance(fields.get("command"), str), "command must be text", where)
+    _require(isinstance(fields.get("selection"), dict), "selection must be an object", where)
+    _require(_is_number(fields.get("seconds")), "seconds must be a number", where)
+    files = fields.get("files")
+    _require(isinstance(files, list), "files must be a list", where)
+    for file in files:
+        fine = isinstance(file, dict) and _has_texts(file, "path", "sha256")
+        _require(fine, "files must be objects with path and sha256", where)
+    return _process(fields, where)
+
+
+def _process(fields: dict[str, Any], where: str) -> dict[str, Any]:
+    """What "run" and "resumed" say of the process that writes."""
+    _require(isinstance(fields.get("started"), str), "started must be text", where)
+    machine, device = fields.get("machine"), fields.get("device")
+    _require(
+        isinstance(machine, dict) and isinstance(machine.get("packages"), dict),
+        "machine must be an object with packages", where,
+    )  # fmt: skip
+    _require(
+        isinstance(device, dict) and _has_texts(device, "name"), "device must be an object with a name", where
+    )
     return fields
 
 
-def _add(record: Record, fields: dict[str, Any], where: str) -> None:
-    kind = fields.pop("kind")
-    if not record.run:
-        if kind != "run" or fields.get("schema") != SCHEMA:
-            raise RecordError(f"{where}: expected the head of a run of schema {SCHEMA}, got kind {kind!r}, "
-                              f"schema {fields.get('schema')!r}")  # fmt: skip
-        record.run = fields
-    elif kind == "ceiling":
-        record.ceilings[str(fields.get("name"))] = fields
-    elif kind == "done":
-        record.done.add(tuple(str(fields.get(name)) for name in ("operator", "workload", "dtype")))
-    else:
-        raise RecordError(f"{where}: unknown kind {kind!r}")
+def _ceiling(fields: dict[str, Any], where: str) -> Ceiling:
+    _require(fields.keys() == {"name", "value", "unit"} and _has_texts(fields, "name", "unit"),
+             "a ceiling has a name, a value and a unit", where)  # fmt: skip
+    _require(_is_number(fields["value"]) and fields["value"] > 0, "value must be a number above 0", where)
+    return Ceiling(fields["name"], float(fields["value"]), fields["unit"])
+
+
+def _finish(record: Record, pending: list[Row], fields: dict[str, Any], where: str) -> None:
+    """Take over the rows of a problem that is done."""
+    _require(
+        _has_texts(fields, "operator", "workload", "dtype"), "done needs operator, workload and dtype", where
+    )
+    problem = (fields["operator"], fields["workload"], fields["dtype"])
+    _require(
+        all(row.problem == problem for row in pending), "the rows before it are of another problem", where
+    )
+    _require(problem not in record.done, "that problem is done already", where)
+    record.rows += pending
+    record.done.add(problem)
 
 
 def _row(fields: dict[str, Any], where: str) -> Row:
-    del fields["kind"]
-    if fields.keys() - _FIELDS:
-        raise RecordError(f"{where}: unknown fields {', '.join(sorted(fields.keys() - _FIELDS))}")
-    for name in ("operator", "family", "workload", "dtype", "contender", "cache", "status"):
-        if not isinstance(fields.get(name), str):
-            raise RecordError(f"{where}: {name} must be text, got {fields.get(name)!r}")
-    for name in _NUMBERS:
-        value = fields.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-            raise RecordError(f"{where}: {name} must be a number of 0 or more, got {value!r}")
-    turns = fields.get("turns", ())
-    if not isinstance(turns, list) or not all(isinstance(turn, float) and turn > 0 for turn in turns):
-        raise RecordError(f"{where}: turns must be a list of seconds, got {turns!r}")
-    if fields["status"] == "ok" and not (fields.get("seconds") and turns):
-        raise RecordError(f"{where}: a row that is ok has seconds and turns")
-    return Row(**{**fields, "turns": tuple(turns)})
+    unknown, missing = fields.keys() - _TYPES.keys(), _TYPES.keys() - fields.keys()
+    if unknown or missing:
+        wrong = (
+            f"unknown {', '.join(sorted(unknown))}" if unknown else f"without {', '.join(sorted(missing))}"
+        )
+        raise RecordError(f"{where}: a row {wrong}")
+    for name, value in fields.items():
+        takes, words = _CHECKS[_TYPES[name]]
+        _require(takes(value), f"{name} must be {words}", where, value)
+    _require(
+        fields["status"] in STATUSES, f"status must be one of {', '.join(STATUSES)}", where, fields["status"]
+    )
+    _require(fields["cache"] in CACHES, f"cache must be one of {', '.join(CACHES)}", where, fields["cache"])
+    if fields["status"] == "ok":
+        whole = fields["seconds"] and fields["turns"] and all(fields[name] is not None for name in _MEASURED)
+        _require(bool(whole), f"a row that is ok has {', '.join(_MEASURED)}", where)
+    return Row(**{**fields, "turns": tuple(fields["turns"])})
+
+
+def _is_number(value: object) -> bool:
+    """Finite; and a file from elsewhere may hold whole numbers that no float reaches."""
+    return type(value) in (int, float) and -1e300 <= value <= 1e300
+
+
+def _is_amount(value: object) -> bool:
+    return _is_number(value) and value >= 0
+
+
+def _has_texts(fields: dict[str, Any], *names: str) -> bool:
+    return all(isinstance(fields.get(name), str) for name in names)
+
+
+# By the annotation of a field of `Row`: what it takes, and that in words.
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "str": (lambda value: isinstance(value, str), "text"),
+    "str | None": (lambda value: value is None or isinstance(value, str), "text or null"),
+    "int": (lambda value: type(value) is int and value >= 0, "a whole number of 0 or more"),
+    "float": (_is_amount, "a number of 0 or more"),
+    "float | None": (lambda value: value is None or _is_amount(value), "a number of 0 or more, or null"),
+    "tuple[float, ...]": (
+        lambda value: isinstance(value, list) and all(_is_amount(turn) and turn > 0 for turn in value),
+        "a list of seconds",
+    ),
+}
+_TYPES = {field.name: field.type for field in dataclasses.fields(Row)}
+_MEASURED = ("seconds", "low", "high", "turns", "error", "floor", "bound", "share")  # where a row is ok
+
+
+def _require(fine: bool, words: str, where: str, *got: object) -> None:
+    if not fine:
+        raise RecordError(f"{where}: {words}" + "".join(f", got {reprlib.repr(value)}" for value in got))

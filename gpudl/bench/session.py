@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import platform
+import reprlib
 import shlex
 import shutil
 import subprocess
@@ -20,7 +23,7 @@ from gpudl.bench.contender import CONTENDERS, Contender
 from gpudl.bench.device import Ceilings, Device
 from gpudl.bench.measure import measure
 from gpudl.bench.problem import OPERATORS, Problem
-from gpudl.bench.record import Record, Row
+from gpudl.bench.record import Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,19 @@ class Selection:
     workloads: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
     quick: bool = False
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> Selection:
+        """The selection that `plain` gave. ValueError where it is none."""
+        lists = ("operators", "workloads", "dtypes")
+        fine = plain.keys() == {*lists, "quick"} and isinstance(plain["quick"], bool)
+        if not fine or not all(_are_texts(plain[name]) for name in lists):
+            raise ValueError(f"not a selection of problems: {reprlib.repr(plain)}")
+        return cls(*(tuple(plain[name]) for name in lists), plain["quick"])
+
+    def plain(self) -> dict[str, Any]:
+        """As a record has it."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
 
     def problems(self, device: str) -> list[Problem]:
         """Operator by operator. ValueError where a name fits nothing."""
@@ -65,18 +81,31 @@ class Selection:
         )
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
 def _fits(wanted: str, name: str) -> bool:
     return name.startswith(wanted) or OPERATORS[name].family == wanted
 
 
-def load_file(path: Path) -> None:
-    """Run a Python file of the user's, whose decorators register contenders. ValueError where it registers none, or for
-    operators that are not there."""
+def load_file(path: Path) -> dict[str, str]:
+    """Run a Python file of the user's, whose decorators register contenders; returns its entry in a record.
+
+    ValueError where it cannot be run, registers none, or for operators that are not there.
+    """
+    try:
+        entry = {"path": os.path.abspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    except OSError as error:
+        raise ValueError(f"--with: {path}: {error.strerror}") from None
     before = {(name, each) for name, those in CONTENDERS.items() for each in those}
     spec = importlib.util.spec_from_file_location(f"gpudl_bench_{path.stem}", path)
     if spec is None:
         raise ValueError(f"--with: expected a Python file, got {path}")
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    try:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except Exception as error:  # it is anybody's code
+        raise ValueError(f"--with: {path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     new = {(name, each) for name, those in CONTENDERS.items() for each in those} - before
     if not new:
         raise ValueError(f"--with: {path} registers no contender")
@@ -84,37 +113,65 @@ def load_file(path: Path) -> None:
         raise ValueError(
             f"--with: {path}: there is no operator {', '.join(sorted(unknown))}; gpudl bench --list"
         )
+    return entry
+
+
+def load_again(entry: dict[str, str]) -> dict[str, str]:
+    """The same for a run that goes on. ValueError where the file is gone, or is another by now."""
+    path = Path(entry["path"])
+    if not path.exists():
+        raise ValueError(f"the run was begun --with {path}, which is gone")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+        raise ValueError(f"the run was begun --with {path}, which has changed since; begin a new run")
+    return load_file(path)
 
 
 class Session:
-    """Measures problems into `folder`, which is new, or whose run it goes on with."""
+    """Measures problems into `folder`, which is new, or whose run it goes on with.
+
+    seconds : of timed calls, for each contender on each problem and cache. command : words of the command line, for the
+    record. files : entries of the files that `load_file` ran.
+
+    Raises ValueError where nothing is selected, or the run of the folder is of another selection; FileExistsError where
+    the folder has a run and `resume` is False; FileNotFoundError where it has none and `resume` is True.
+    """
 
     def __init__(
         self, folder: Path, device: Device, selection: Selection, *, seconds: float = 1.5,
-        arguments: Sequence[str] = (), resume: bool = False,
+        command: Sequence[str] = (), files: Sequence[dict[str, str]] = (), resume: bool = False,
     ):  # fmt: skip
         self.device, self.seconds = device, seconds
         self.problems = selection.problems(device.name)
-        self.known = record.read(folder) if resume else Record()
-        if resume and self.known.run["selection"] != _plain(selection):
-            raise ValueError(f"{folder} is a run of another selection: {self.known.run['selection']}")
-        folder.mkdir(parents=True, exist_ok=True)
-        self._writer = record.Writer(
-            folder / record.NAME, resume_at=self.known.whole_bytes if resume else None
-        )
+        about = {
+            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "machine": machine(),
+            "device": {**device.describe(), "name": device.name},
+        }
+        if not resume:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._writer = record.Writer(folder / record.NAME, resume=resume)
+        self.done = set(self._writer.known.done)
         if not resume:
             self._writer.write("run", {
-                "schema": record.SCHEMA,
-                "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                "command": shlex.join(["gpudl", "bench", *arguments]),
-                "selection": _plain(selection),
-                "machine": machine(),
-                "device": {"name": device.name, **device.describe()},
+                "schema": record.SCHEMA, "command": shlex.join(command), "selection": selection.plain(),
+                "seconds": seconds, "files": list(files), **about,
             })  # fmt: skip
+            return
+        begun = self._writer.known.run
+        if begun["selection"] != selection.plain() or begun["device"]["name"] != device.name:
+            self._writer.close()
+            raise ValueError(
+                f"{folder} is a run on {begun['device']['name']} of another selection: {begun['selection']}"
+            )
+        self._writer.write("resumed", about)
+
+    @property
+    def left(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.key not in self.done]
 
     def run(self, on_start: Callable[[Problem], None], on_rows: Callable[[list[Row]], None]) -> None:
         """Measure what is not done yet. What is measured when it is interrupted stays."""
-        left = [problem for problem in self.problems if problem.key not in self.known.done]
+        left = self.left
         try:
             with self.device.running():
                 ceilings = self._ceilings() if left else None
@@ -123,9 +180,8 @@ class Session:
                     rows = measure(problem, self._contenders(problem), self.device, ceilings, self.seconds)
                     for row in rows:
                         self._writer.write_row(row)
-                    self._writer.write(
-                        "done", dict(zip(("operator", "workload", "dtype"), problem.key, strict=True))
-                    )
+                    self._writer.write_done(problem.key)
+                    self.done.add(problem.key)
                     on_rows(rows)
         finally:
             self._writer.close()
@@ -145,10 +201,6 @@ class Session:
         if ceilings.launch:
             self._writer.write("ceiling", {"name": "launch", "value": ceilings.launch, "unit": "s"})
         return ceilings
-
-
-def _plain(selection: Selection) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(selection).items()}
 
 
 def machine() -> dict[str, Any]:

@@ -52,6 +52,11 @@ class Layer:
         return activations(rng, self.N, self.K, self.extent, self.extent)
 
     @property
+    def group(self) -> str:
+        dense = self.groups == 1 and min(self.C, self.K) >= 32
+        return "dense convolutions of 32 channels or more" if dense else ""
+
+    @property
     def work(self) -> Work:
         """Of every direction: 2 N P Q K (C / groups) R S operations, and its two inputs and its result."""
         filters = self.K * self.C // self.groups * self.R**2
@@ -87,7 +92,7 @@ def _problems(name: str, inputs: Any, settings: Any, **options: Any) -> Iterator
     for layer in LAYERS:
         yield Problem(
             name, layer.words, lambda rng, layer=layer: inputs(layer, rng), layer.work, settings(layer),
-            quick=layer in QUICK, **options,
+            group=layer.group, quick=layer in QUICK, **options,
         )  # fmt: skip
 
 
