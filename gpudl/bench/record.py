@@ -27,6 +27,7 @@ except ImportError:  # not on Windows
 SCHEMA = 1
 NAME = "rows.jsonl"
 LONGEST_LINE = 1 << 20  # bytes; rows are a few kilobytes
+_DEEPEST = 8
 STATUSES = ("ok", "wrong", "failed", "unsupported")
 CACHES = ("warm", "cold")
 
@@ -205,7 +206,16 @@ def _object(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
         raise RecordError(f"{where}: not JSON: {error}") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("kind"), str):
         raise RecordError(f'{where}: expected an object with "kind"')
+    _require(_is_shallow(fields, _DEEPEST), f"nested more than {_DEEPEST} deep", where)
     return fields.pop("kind"), fields
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    """So that whoever reads the record need not fear for his stack."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -244,7 +254,7 @@ def _process(fields: dict[str, Any], where: str) -> dict[str, Any]:
 def _ceiling(fields: dict[str, Any], where: str) -> Ceiling:
     _require(fields.keys() == {"name", "value", "unit"} and _has_texts(fields, "name", "unit"),
              "a ceiling has a name, a value and a unit", where)  # fmt: skip
-    _require(_is_number(fields["value"]) and fields["value"] > 0, "value must be a number above 0", where)
+    _require(_is_physical(fields["value"]), "value must be from 1e-15 to 1e30", where)
     return Ceiling(fields["name"], float(fields["value"]), fields["unit"])
 
 
@@ -272,6 +282,9 @@ def _row(fields: dict[str, Any], where: str) -> Row:
     for name, value in fields.items():
         takes, words = _CHECKS[_TYPES[name]]
         _require(takes(value), f"{name} must be {words}", where, value)
+    for name in _PHYSICAL:
+        fine = not fields[name] or _is_physical(fields[name])
+        _require(fine, f"{name} must be 0, or from 1e-15 to 1e30", where, fields[name])
     _require(
         fields["status"] in STATUSES, f"status must be one of {', '.join(STATUSES)}", where, fields["status"]
     )
@@ -279,6 +292,9 @@ def _row(fields: dict[str, Any], where: str) -> Row:
     if fields["status"] == "ok":
         whole = fields["seconds"] and fields["turns"] and all(fields[name] is not None for name in _MEASURED)
         _require(bool(whole), f"a row that is ok has {', '.join(_MEASURED)}", where)
+    if fields["status"] == "wrong":
+        fine = fields["error"] is not None and fields["tolerance"] is not None
+        _require(fine, "a row that is wrong has error and tolerance", where)
     return Row(**{**fields, "turns": tuple(fields["turns"])})
 
 
@@ -289,6 +305,11 @@ def _is_number(value: object) -> bool:
 
 def _is_amount(value: object) -> bool:
     return _is_number(value) and value >= 0
+
+
+def _is_physical(value: object) -> bool:
+    """A time, a count of operations or of bytes; products and quotients of some are still numbers."""
+    return _is_number(value) and 1e-15 <= value <= 1e30
 
 
 def _has_texts(fields: dict[str, Any], *names: str) -> bool:
@@ -303,11 +324,12 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "float": (_is_amount, "a number of 0 or more"),
     "float | None": (lambda value: value is None or _is_amount(value), "a number of 0 or more, or null"),
     "tuple[float, ...]": (
-        lambda value: isinstance(value, list) and all(_is_amount(turn) and turn > 0 for turn in value),
+        lambda value: isinstance(value, list) and all(map(_is_physical, value)),
         "a list of seconds",
     ),
 }
 _TYPES = {field.name: field.type for field in dataclasses.fields(Row)}
+_PHYSICAL = ("seconds", "low", "high", "host_seconds", "flops", "bytes", "floor")
 _MEASURED = ("seconds", "low", "high", "turns", "error", "floor", "bound", "share")  # where a row is ok
 
 
