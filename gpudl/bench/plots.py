@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,28 +54,34 @@ def _ratios(entries: Sequence[Entry], matplotlib: Any) -> Any:
     colors = _colors(contenders)
     height = 1.0 + 0.32 * len(families)  # inches
     figure = matplotlib.figure.Figure(figsize=(8, 0.5 + height * len(contenders)), layout="constrained")
+    furthest = max(1, max(abs(np.log2(entry.ratio.median)) for entry in paired))
     for i, contender in enumerate(contenders):
         axes = figure.add_subplot(len(contenders), 1, i + 1, xscale="log")
-        for y, family in enumerate(families):
-            ratios = [
-                entry.ratio.median
-                for entry in paired
-                if (entry.row.contender, entry.row.family) == (contender, family)
-            ]
-            if ratios:
-                heights = y + 0.5 * (np.arange(len(ratios)) + 0.5) / len(ratios) - 0.25
-                axes.plot(ratios, heights, "o", color=colors[contender], markersize=3.5, alpha=0.6)
-                mean = float(np.exp(np.mean(np.log(ratios))))
-                axes.plot([mean, mean], [y - 0.36, y + 0.36], color="#222222", linewidth=2)
+        those = [entry for entry in paired if entry.row.contender == contender]
+        _draw_ratios(axes, those, families, colors[contender])
         axes.axvline(1, color="#555555", linewidth=1)
-        axes.set_yticks(range(len(families)), families, parse_math=False)
-        axes.set_ylim(-0.6, len(families) - 0.4)
-        axes.set_xlabel(
-            f"gpudl's time / {text.plain(contender)}'s (left of 1: gpudl is faster)", parse_math=False
-        )
+        # powers of two on both sides, the same in all panels, so that they can be compared
+        step = max(1, furthest // 5)
+        axes.set_xticks(2.0 ** (step * np.arange(-(furthest // step), furthest // step + 1)))
+        axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        axes.set_xlim(2 ** -(furthest + 0.1), 2 ** (furthest + 0.1))
+        label = f"gpudl's time / {text.plain(contender)}'s (left of 1: gpudl is faster)"
+        axes.set_xlabel(label, parse_math=False)
         _plain_numbers(axes.xaxis, matplotlib)
         _tidy(axes)
-    return figure  # fmt: skip
+    return figure
+
+
+def _draw_ratios(axes: Any, those: Sequence[Entry], families: Sequence[str], color: str) -> None:
+    for y, family in enumerate(families):
+        ratios = [entry.ratio.median for entry in those if entry.row.family == family]
+        if ratios:
+            heights = y + 0.5 * (np.arange(len(ratios)) + 0.5) / len(ratios) - 0.25
+            axes.plot(ratios, heights, "o", color=color, markersize=3.5, alpha=0.6)
+            mean = statistics.geometric_mean(ratios)
+            axes.plot([mean, mean], [y - 0.36, y + 0.36], color="#222222", linewidth=2)
+    axes.set_yticks(range(len(families)), map(text.plain, families), parse_math=False)
+    axes.set_ylim(-0.6, len(families) - 0.4)
 
 
 def _roofline(rows: Sequence[Row], ceilings: Sequence[Ceiling], matplotlib: Any) -> Any:
@@ -102,7 +109,7 @@ def _roofline(rows: Sequence[Row], ceilings: Sequence[Ceiling], matplotlib: Any)
         axes.plot(x, roof, style, color="#222222", linewidth=1.2, label=f"ceiling, {name}")
     axes.legend(frameon=False, fontsize=8)
     _tidy(axes)
-    return figure  # fmt: skip
+    return figure
 
 
 def _batches(rows: Sequence[Row], matplotlib: Any) -> Any:
@@ -128,7 +135,7 @@ def _batches(rows: Sequence[Row], matplotlib: Any) -> Any:
         axes.set_title(text.plain(", ".join(key)), fontsize=7, wrap=True, parse_math=False)
     if left_out:
         figure.suptitle(f"and {left_out} workloads more, which are in the table", fontsize=8)
-    return figure  # fmt: skip
+    return figure
 
 
 def split_batch(workload: str) -> tuple[str, int | None]:
