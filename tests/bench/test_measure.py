@@ -73,12 +73,22 @@ def test_contenders_take_turns_and_who_begins_goes_round():
     names = ("gpudl", "b", "c")
     rows = measured(clock, {name: clock.doubling(name, 0.125) for name in names}, seconds=1e-9)
     assert {row.calls for row in rows.values()} == {MIN_TURNS * CALLS_PER_TURN}
-    warm_up = 2 * 3  # calls of 0.125 s, until 0.2 s are used
+    warm_up = 3 * 3  # turns of one call and of two, until 0.2 s are used
     assert WARM_UP_SECONDS == 0.2
     assert clock.calls[:3] == list(names)  # verified
-    assert clock.calls[3 : 3 + warm_up] == ["gpudl"] * 2 + ["b"] * 2 + ["c"] * 2
+    assert clock.calls[3 : 3 + warm_up] == ["gpudl"] * 3 + ["b"] * 3 + ["c"] * 3
     order = clock.calls[3 + warm_up :: CALLS_PER_TURN]
     assert order == ["gpudl", "b", "c", "b", "c", "gpudl", "c", "gpudl", "b", "gpudl", "b", "c"]
+
+
+def test_short_calls_are_warmed_up_in_few_turns():
+    clock = Clock()
+    device = FakeDevice(clock)
+    measured(clock, {"gpudl": clock.doubling("gpudl", 1e-6)}, device=device, seconds=1e-9)
+    assert (
+        len(device.turns) == 18 + MIN_TURNS
+    )  # 1 + 2 + 4 ... calls of a microsecond are 0.2 s after 18 turns
+    assert [count for count, _ in device.turns[:4]] == [1, 2, 4, 8]
 
 
 def test_turns_go_on_until_the_time_is_used():
