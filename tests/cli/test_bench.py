@@ -10,20 +10,21 @@ import sys
 
 import pytest
 
+from gpudl.bench import cpu, measure, outputs
 from gpudl.bench.record import read
 from gpudl.cli import main
-from tests.bench.records import timed, write_run
+from tests.bench.records import registered, timed, write_run
 from tests.cli.commands import gpudl_command, refused, run
 
 pytest.importorskip("matplotlib")
 
-# An operator with contenders, one of them wrong; and ceilings of small arrays, which are enough here.
+# An operator with contenders, one of them wrong; and less warm-up and smaller ceilings, which are enough here.
 MINE = """
 import numpy as np
 from gpudl import bench
-from gpudl.bench import cpu
+from gpudl.bench import cpu, measure
 
-cpu.COPY_BYTES, cpu.MATMUL_EXTENT, cpu.SETTLE = 1 << 16, 16, 0
+cpu.COPY_BYTES, cpu.MATMUL_EXTENT, cpu.SETTLE, measure.WARM_UP_SECONDS = 1 << 16, 16, 0, 1e-3
 
 @bench.operator("tiny", family="tests")
 def problems():
@@ -88,18 +89,29 @@ def test_a_run_says_and_leaves(tmp_path):
     assert itself.stdout.startswith("6 rows timed in both runs;")
 
 
-def test_options_choose_problems(tmp_path):
-    options = ["bench", "tiny", "--with", mine(tmp_path), "--seconds", "0.001", "--output"]
-    for i, (choice, expected) in enumerate(
-        [
-            (["--quick"], {("N 32", "float32")}),
-            (["--workload", "n 1", "--dtype", "float16"], {("N 1", "float16")}),
-            (["--workload", "32", "--workload", "56", "--dtype", "float32", "--dtype", "bfloat16"],
-             {(f"N {n}", dtype) for n in (32, 256) for dtype in ("float32", "bfloat16")}),
-        ]
-    ):  # fmt: skip
-        assert run(*options, tmp_path / f"run{i}", *choice).returncode == 0
-        assert {(row.workload, row.dtype) for row in read(tmp_path / f"run{i}").rows} == expected
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--quick"], []),
+        (["--workload", "A", "--dtype", "float64"], [("a", "float64")]),
+        (["--workload", "a", "--workload", "c", "--dtype", "float64", "--dtype", "float32", "--dtype", "float32"],
+         [("a", "float64"), ("a", "float32"), ("c", "float64"), ("c", "float32")]),
+    ],
+    ids=["quick", "one", "some"],
+)  # fmt: skip
+def test_options_choose_problems(tmp_path, capsys, monkeypatch, options, expected):
+    monkeypatch.setattr(measure, "WARM_UP_SECONDS", 1e-6)
+    for name, value in (("COPY_BYTES", 1 << 16), ("MATMUL_EXTENT", 16), ("SETTLE", 0)):
+        monkeypatch.setattr(cpu, name, value)
+    monkeypatch.setattr(outputs, "write", lambda folder: None)
+    command = ["bench", "tiny", "--seconds", "1e-5", "--output", str(tmp_path / "run"), *options]
+    with registered("tiny", {"gpudl": lambda x: 2 * x}):
+        assert main(command) == (0 if expected else 2)
+    capsys.readouterr()
+    if expected:
+        assert [(row.workload, row.dtype) for row in read(tmp_path / "run").rows] == expected
+    else:
+        assert not (tmp_path / "run").exists()
 
 
 def test_ctrl_c_keeps_what_was_measured_and_the_run_goes_on(tmp_path):
