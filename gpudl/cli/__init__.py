@@ -1,4 +1,4 @@
-"""The command line: `gpudl train | evaluate | predict | info`."""
+"""The command line: `gpudl train | evaluate | predict | bench | info`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _COMMANDS = {
     "train": "train a model on images",
     "evaluate": "test the model of a run",
     "predict": "say what is on images",
+    "bench": "time operators beside PyTorch, cuDNN and the limit of the machine",
+    "bench compare": "say what is slower or faster in the second of two runs of bench",
+    "bench report": "write the report, the page and the figures of a run of bench anew",
     "info": "say what is installed and what works",
 }
 
@@ -32,10 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     modules = {}
     for name, summary in _COMMANDS.items():
-        modules[name] = importlib.import_module(f"gpudl.cli.{name}")
+        modules[name] = importlib.import_module(f"gpudl.cli.{name.replace(' ', '_')}")
         sub = commands.add_parser(name, help=summary, description=modules[name].DESCRIPTION)
         modules[name].add_arguments(sub)
-    arguments = parser.parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(_joined(words), argparse.Namespace(words=words))
     _write_any_text()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
@@ -58,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             print(f"gpudl {arguments.command}: {describe(error)}", file=sys.stderr)
             return 2
+
+
+def _joined(words: list[str]) -> list[str]:
+    """The same, a command of two words as one."""
+    two = " ".join(words[:2])
+    return [two, *words[2:]] if two in _COMMANDS else words
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,13 +6,10 @@ bytes with the same version of matplotlib.
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +17,7 @@ import numpy as np
 
 from gpudl.metrics.classification_report import class_names, require_counts
 from gpudl.ops import _arrays
-from gpudl.train.checkpoint import write_file
+from gpudl.train._figures import require_matplotlib, save_figure
 
 _TRAIN, _VALIDATION = "#7f8c9b", "#1769aa"  # muted for what was fitted, strong for what counts
 _MOST_NUMBERED = 30  # classes: above, numbers in cells would be below 5 points
@@ -37,13 +34,13 @@ def plot_learning_curves(history_rows: Sequence[Mapping[str, Any]], path: str | 
     "loss" or "error", else the highest. Raises ImportError without matplotlib, TypeError and ValueError for rows of
     another form.
     """
-    _save(_learning_curves(history_rows), path)
+    save_figure(_learning_curves(history_rows), path)
 
 
 def _learning_curves(rows: Sequence[Mapping[str, Any]]) -> Any:
     epochs, columns = _columns(rows)
     metrics, rates = _metrics(columns), columns.get("lr")
-    matplotlib = _matplotlib("plot_learning_curves")
+    matplotlib = require_matplotlib("plot_learning_curves", "train")
     heights = (3.6,) if rates is None else (3.6, 1.2)  # inches
     figure = matplotlib.figure.Figure(figsize=(1.2 + 4.4 * len(metrics), sum(heights)), layout="constrained")
     grid = figure.add_gridspec(len(heights), len(metrics), height_ratios=heights)
@@ -164,11 +161,11 @@ def plot_confusion_matrix(
     names = class_names(op, classes, len(counts))
     if not isinstance(normalize, bool):
         raise TypeError(f"{op}: normalize must be a bool, got {type(normalize).__name__}")
-    _save(_confusion_matrix(counts, names, normalize), path)
+    save_figure(_confusion_matrix(counts, names, normalize), path)
 
 
 def _confusion_matrix(counts: np.ndarray, names: tuple[str, ...], normalize: bool) -> Any:
-    matplotlib = _matplotlib("plot_confusion_matrix")
+    matplotlib = require_matplotlib("plot_confusion_matrix", "train")
     C, total, right = len(counts), int(counts.sum()), int(np.trace(counts))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = max(2.6, C * min(0.62, max(0.13, 12.5 / C)))  # inches
@@ -225,23 +222,3 @@ def _cell_text(count: int, share: float, normalize: bool) -> str:
     if count == 0:
         return ""
     return f"{100 * share:.1f}" if normalize else str(count)
-
-
-def _matplotlib(what: str) -> ModuleType:
-    try:
-        import matplotlib.colors
-        import matplotlib.figure
-        import matplotlib.ticker
-    except ImportError as error:
-        raise ImportError(f"{what} needs matplotlib: pip install 'gpudl[train]'") from error
-    return matplotlib
-
-
-def _save(figure: Any, path: str | os.PathLike[str]) -> None:
-    # without matplotlib's name and version in the file, so that the bytes are those of the picture
-    png = io.BytesIO()
-    with warnings.catch_warnings():
-        # a class name that the font cannot write shows as boxes
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        figure.savefig(png, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None})
-    write_file(Path(path), png.getvalue())

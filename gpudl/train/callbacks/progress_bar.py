@@ -29,7 +29,7 @@ class ProgressBar(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         if self._live:
-            self._progress = _rich_progress(self._file)
+            self._progress = live_progress(self._file, "steps", "loss")
             self._progress.start()
             self._start_epoch(trainer)
 
@@ -80,13 +80,14 @@ def epoch_line(row: Row, epochs: int) -> str:
     return "  ".join([*parts, f"lr {row['lr']:.3g}", f"{row['seconds']:.1f} s"])
 
 
-def _rich_progress(file: TextIO) -> Any:
+def live_progress(file: TextIO, unit: str, field: str, extra: str = "train") -> Any:
+    """A bar of rich for tasks that have `field`, a text after the remaining time; `extra` of gpudl brings rich."""
     try:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     except ImportError as error:
-        raise ImportError("a live progress bar needs rich: pip install 'gpudl[train]'") from error
+        raise ImportError(f"a live progress bar needs rich: pip install 'gpudl[{extra}]'") from error
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"), console=Console(file=file), transient=True,
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn(),
+        TextColumn(f"{{task.fields[{field}]}}"), console=Console(file=file), transient=True,
     )  # fmt: skip

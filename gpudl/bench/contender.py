@@ -1,0 +1,93 @@
+"""Who is measured: functions registered for an operator, ours and anybody's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+KINDS = ("array", "torch")
+DEVICES = ("cpu", "cuda")
+
+
+class UnsupportedError(Exception):
+    """Raised by a contender that has no way of doing a problem; its row says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What a contender that prepares returns.
+
+    call : does the operation once, and returns its results.
+    detail : what the reader should know of this row, such as the name of cuDNN's plan.
+    """
+
+    call: Callable[[], Any]
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    operator: str
+    name: str
+    function: Callable[..., Any]
+    arrays: str
+    prepares: bool
+    devices: tuple[str, ...]
+    difference: str
+
+    def prepare(self, inputs: dict[str, Any], settings: dict[str, Any]) -> Prepared:
+        """The call to time, on these arrays."""
+        if not self.prepares:
+            return Prepared(lambda: self.function(**inputs, **settings))
+        prepared = self.function(**inputs, **settings)
+        return prepared if isinstance(prepared, Prepared) else Prepared(prepared)
+
+
+CONTENDERS: dict[str, dict[str, Contender]] = {}
+
+
+def contender(
+    operator: str,
+    *,
+    name: str,
+    arrays: str = "array",
+    prepares: bool = False,
+    devices: tuple[str, ...] = DEVICES,
+    difference: str = "",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function for an operator: it is verified, timed and reported like gpudl's own.
+
+        @bench.contender("conv2d_forward", name="mine")
+        def mine(x, weight, bias, *, stride, padding, dilation, groups):
+            return my_convolution(x, weight, bias, stride, padding)
+
+    Parameters
+    ----------
+    operator : its name, as `gpudl bench --list` prints it with the arguments of its contenders.
+    name : the contender's, unique for the operator.
+    arrays : what the function is given. "array": NumPy arrays on the CPU, CuPy arrays on a GPU. "torch": tensors there.
+    prepares : True where the function makes ready (compiles, plans, allocates) and returns the call to time, or a
+        `Prepared` with a remark for the row. Only that call is timed.
+    devices : where it runs, of "cpu" and "cuda".
+    difference : what sets it apart in dtype, layout, math mode, workspace or determinism; printed in its rows.
+
+    The function raises `bench.UnsupportedError` for a problem that it cannot do. Its result is an array, or a tuple of
+    them.
+    """
+    if not isinstance(operator, str) or not isinstance(name, str) or not name:
+        raise TypeError(f"contender: operator and name must be strings, got {operator!r} and {name!r}")
+    if arrays not in KINDS:
+        raise ValueError(f"contender {name!r}: arrays must be one of {', '.join(KINDS)}, got {arrays!r}")
+    devices = (devices,) if isinstance(devices, str) else tuple(devices)
+    if not devices or set(devices) - set(DEVICES):
+        raise ValueError(f"contender {name!r}: devices must be of {', '.join(DEVICES)}, got {devices!r}")
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        others = CONTENDERS.setdefault(operator, {})
+        if name in others:
+            raise ValueError(f"contender: {operator} has a contender {name!r} already")
+        others[name] = Contender(operator, name, function, arrays, prepares, devices, difference)
+        return function
+
+    return register

@@ -1,0 +1,113 @@
+"""What is measured: operators, and for each the sizes it is measured on and the work it cannot avoid."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = {
+    "float32": np.dtype(np.float32),
+    "float16": np.dtype(np.float16),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float64": np.dtype(np.float64),
+}
+# Largest |result - expected| over the largest |expected|: the rounding of results and inputs, with room for sums of
+# some thousand terms in any order and for Winograd's transforms.
+TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 4e-2, "float64": 1e-10}
+
+Inputs = dict[str, np.ndarray]
+Results = tuple[np.ndarray, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """The least that an operator has to do, whoever does it.
+
+    flops : floating-point operations; a product and a sum are two.
+    values : numbers of the problem's dtype that cross memory, each once.
+    bytes : what crosses memory besides: indices, labels, statistics.
+    """
+
+    flops: float = 0
+    values: float = 0
+    bytes: float = 0
+
+    def bytes_moved(self, dtype: str) -> float:
+        return self.values * DTYPES[dtype].itemsize + self.bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One operator on inputs of one size.
+
+    workload : the size in words, unique within the operator: "ResNet-50 conv3_1b, N 32". Time is drawn over the batch
+        size where such words differ in nothing else; it is the number after "N ", else the first of the first shape.
+    inputs : generator -> the arrays, in float32 (integers stay as they are), by the names that contenders know them by.
+        Activations are channels-last: (N, C, H, W) whose memory is (N, H, W, C).
+    settings : keyword arguments of every contender, "stride" and the like.
+    expected : float64 inputs -> what `compared` gives of right results. None: what gpudl gives of them in NumPy.
+    compared : results of a contender, in float64 -> what is compared. The first sample of many, say.
+    group : of problems with a geometric mean of their own, beside that of the family: "dense convolutions".
+    dtypes, devices : where the problem makes sense. quick : whether `--quick` keeps it.
+    """
+
+    operator: str
+    workload: str
+    inputs: Callable[[np.random.Generator], Inputs]
+    work: Work
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    expected: Callable[[Inputs], Results] | None = None
+    compared: Callable[[Results], Results] = lambda results: results
+    tolerance: float | None = None
+    group: str = ""
+    dtype: str = "float32"
+    dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    quick: bool = False
+
+    @property
+    def allowed_error(self) -> float:
+        return TOLERANCES[self.dtype] if self.tolerance is None else self.tolerance
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.operator, self.workload, self.dtype
+
+    def of(self, dtype: str) -> Problem:
+        return dataclasses.replace(self, dtype=dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    name: str
+    family: str  # what geometric means are taken over: "conv2d", "losses"
+    problems: Callable[[], Iterator[Problem]]
+
+
+OPERATORS: dict[str, Operator] = {}
+
+
+def operator(name: str, *, family: str) -> Callable[[Callable[[], Iterator[Problem]]], Callable]:
+    """Decorates a function that yields the `Problem`s of an operator."""
+
+    def register(problems: Callable[[], Iterator[Problem]]) -> Callable[[], Iterator[Problem]]:
+        assert name not in OPERATORS, name
+        OPERATORS[name] = Operator(name, family, problems)
+        return problems
+
+    return register
+
+
+def activations(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Uniform in [-1, 1); 4-D shapes (N, C, H, W) are channels-last in memory.
+
+    Random, because zeros and small integers let a GPU draw less power and clock higher.
+    """
+    if len(shape) != 4:
+        return rng.random(shape, np.float32) * 2 - 1
+    n, c, h, w = shape
+    return (rng.random((n, h, w, c), np.float32) * 2 - 1).transpose(0, 3, 1, 2)

@@ -1,0 +1,235 @@
+"""Which problems a run takes, and that each is measured once, whenever the run is killed."""
+
+import collections
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from gpudl.bench import operators, record
+from gpudl.bench.contender import CONTENDERS
+from gpudl.bench.record import RecordError, read
+from gpudl.bench.session import Selection, Session, load_again, load_file
+from tests.bench.records import Clock, FakeDevice, registered
+from tests.support.arrays import assert_refuses
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded():
+    operators.load()
+
+
+def selected(*names, device="cpu", **options):
+    return [problem.key for problem in Selection(names, **options).problems(device)]
+
+
+def test_selection_by_name_family_and_words():
+    family = selected("conv2d")
+    forward = selected("conv2d_forward")
+    assert {key[0] for key in family} >= {"conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight"}
+    assert {key[0] for key in forward} == {"conv2d_forward"}
+    assert set(forward) < set(family) <= set(selected())
+    assert len(set(family)) == len(family)
+    words = selected("conv2d_forward", workloads=("3X3", "no such"))
+    assert words == [key for key in forward if "3x3" in key[1]]
+    assert 0 < len(selected("conv2d_forward", quick=True)) < len(forward)
+    both = selected("conv2d_forward", dtypes=("float16", "float32"))
+    assert collections.Counter(key[2] for key in both) == {"float16": len(forward), "float32": len(forward)}
+
+
+def test_selections_of_nothing():
+    assert_refuses(
+        lambda: selected("conv3d"), ValueError, "no operator begins with 'conv3d'; the families are "
+    )
+    assert_refuses(lambda: selected(workloads=("no such",)), ValueError, "nothing to measure on cpu")
+    with registered("double", {}, devices=("cuda",)):
+        assert_refuses(lambda: selected("double"), ValueError, "nothing to measure on cpu")
+        assert len(selected("double", device="cuda")) == 3
+
+
+def test_a_selection_goes_through_a_record():
+    selection = Selection(("conv2d",), ("a", "b"), ("float16",), True)
+    assert Selection.of(json.loads(json.dumps(selection.plain()))) == selection
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [{}, {"operators": [], "workloads": [], "dtypes": [], "quick": 1}, {"operators": "a", "workloads": [], "dtypes": [], "quick": True},
+     {"operators": [3], "workloads": [], "dtypes": [], "quick": True}],
+    ids=["empty", "quick", "text", "numbers"],
+)  # fmt: skip
+def test_what_is_no_selection(plain):
+    assert_refuses(lambda: Selection.of(plain), ValueError, "not a selection of problems")
+
+
+def user_file(folder, text):
+    path = folder / "mine.py"
+    path.write_text("from gpudl import bench\n" + textwrap.dedent(text))
+    return path
+
+
+MINE = """
+    @bench.contender("double", name="mine")
+    def mine(x):
+        return x + x
+"""
+
+
+def test_a_file_registers_contenders(tmp_path):
+    path = user_file(tmp_path, MINE)
+    with registered("double", {}):
+        entry = load_file(path)
+        assert entry["path"] == str(path)
+        assert CONTENDERS["double"]["mine"].function(2) == 4
+        del CONTENDERS["double"]["mine"]
+        assert load_again(entry) == entry
+        assert "mine" in CONTENDERS["double"]
+        path.write_text(path.read_text() + "# changed\n")
+        assert_refuses(lambda: load_again(entry), ValueError, "mine.py, which has changed since")
+        path.unlink()
+        assert_refuses(lambda: load_again(entry), ValueError, "mine.py, which is gone")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1", "mine.py registers no contender"),
+        ("x = (", "mine.py: SyntaxError: "),
+        ("1 / 0", "mine.py: ZeroDivisionError: division by zero"),
+        ("import no_such_module", "mine.py: ModuleNotFoundError: No module named 'no_such_module'"),
+        ('bench.contender("no_such", name="a")(abs)', "there is no operator no_such; gpudl bench --list"),
+        ('bench.contender("double", name="gpudl")(abs)', "double has a contender 'gpudl' already"),
+    ],
+    ids=["nothing", "syntax", "raises", "import", "operator", "twice"],
+)
+def test_files_that_do_not_fit(tmp_path, text, words):
+    with registered("double", {"gpudl": abs}):
+        assert_refuses(lambda: load_file(user_file(tmp_path, text)), ValueError, words)
+    CONTENDERS.pop("no_such", None)
+
+
+def test_files_that_are_none(tmp_path):
+    assert_refuses(lambda: load_file(tmp_path / "none.py"), ValueError, "none.py: No such file")
+    (tmp_path / "a.txt").write_text("")
+    assert_refuses(lambda: load_file(tmp_path / "a.txt"), ValueError, "expected a Python file")
+
+
+def session(folder, clock, **options):
+    options = {"selection": Selection(("double",)), "seconds": 0.1} | options
+    return Session(folder, FakeDevice(clock), options.pop("selection"), **options)
+
+
+def ignore(_):
+    pass
+
+
+def test_a_run_measures_ours_first_and_leaves_a_record(tmp_path):
+    clock, started = Clock(), []
+    with registered("double", {"b": clock.doubling("b", 0.1), "gpudl": clock.doubling("gpudl", 0.1)}):
+        run = session(tmp_path / "a" / "run", clock, command=["gpudl", "bench", "a b"])
+        assert [problem.workload for problem in run.left] == ["a", "b", "c"]
+        run.run(lambda problem: started.append(problem.workload), ignore)
+        assert run.left == []
+    known = read(tmp_path / "a" / "run")
+    assert started == ["a", "b", "c"]
+    assert [(row.workload, row.contender) for row in known.rows] == [
+        (workload, name) for workload in "abc" for name in ("gpudl", "b")
+    ]
+    assert known.run["command"] == "gpudl bench 'a b'"
+    assert known.run["device"] == {"name": "cpu", "cpu": "imagined"}
+    assert known.run["seconds"] == 0.1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", known.run["started"])
+    assert known.run["machine"]["packages"]["numpy"]
+    assert [(each.name, each.value, each.unit) for each in known.ceilings] == [
+        ("copy", 1e9, "B/s"), ("matmul float32", 1e10, "FLOP/s"), ("matmul float64", 5e9, "FLOP/s"), ("launch", 1e-6, "s"),
+    ]  # fmt: skip
+
+
+def test_an_interrupted_run_keeps_whole_problems_and_goes_on(tmp_path):
+    clock = Clock()
+
+    def stop_at_b(problem):
+        if problem.workload == "b":
+            raise KeyboardInterrupt
+
+    with registered("double", {"gpudl": clock.doubling("gpudl", 0.1)}):
+        with pytest.raises(KeyboardInterrupt):
+            session(tmp_path, clock).run(stop_at_b, ignore)
+        assert [row.workload for row in read(tmp_path).rows] == ["a"]
+        again = session(tmp_path, clock, resume=True)
+        assert [problem.workload for problem in again.left] == ["b", "c"]
+        again.run(ignore, ignore)
+        known = read(tmp_path)
+        assert [row.workload for row in known.rows] == ["a", "b", "c"]
+        assert len(known.resumed) == 1
+        assert [each.name for each in known.ceilings].count("copy") == 2
+        # once more: nothing is left, so no ceilings are measured either
+        session(tmp_path, clock, resume=True).run(ignore, ignore)
+        assert [each.name for each in read(tmp_path).ceilings].count("copy") == 2
+
+
+def test_a_run_goes_on_with_its_own_selection_only(tmp_path):
+    clock = Clock()
+    with registered("double", {"gpudl": clock.doubling("gpudl", 0.1)}):
+        session(tmp_path, clock).run(ignore, ignore)
+        data = (tmp_path / record.NAME).read_bytes()
+        other = Selection(("double",), dtypes=("float64",))
+        assert_refuses(
+            lambda: session(tmp_path, clock, selection=other, resume=True), ValueError, "a run on cpu of another selection"
+        )  # fmt: skip
+        with pytest.raises(FileExistsError):
+            session(tmp_path, clock)
+        assert_refuses(lambda: session(tmp_path / "x", clock, selection=Selection(("nothing",))), ValueError, "no operator")  # fmt: skip
+        assert not (tmp_path / "x").exists()
+        running = session(tmp_path, clock, resume=True)
+        assert_refuses(
+            lambda: session(tmp_path, clock, resume=True), RecordError, "another gpudl bench is at work"
+        )
+        running.run(ignore, ignore)
+    assert (tmp_path / record.NAME).read_bytes().startswith(data)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from gpudl.bench.session import Selection, Session
+from tests.bench.records import Clock, FakeDevice, registered
+
+clock = Clock()
+with registered("double", {"gpudl": clock.doubling("gpudl", 1e-2), "b": clock.doubling("b", 2e-2)},
+                workloads=[f"workload {i}" for i in range(40)]):
+    folder = Path(sys.argv[1])
+    resume = (folder / "rows.jsonl").exists()
+    session = Session(folder, FakeDevice(clock), Selection(("double",)), seconds=1e-9, resume=resume)
+    print("ready", flush=True)
+    session.run(lambda problem: None, lambda rows: None)
+print("done", flush=True)
+"""
+
+
+def test_killed_at_any_moment_each_problem_is_there_once(tmp_path):
+    """SIGKILL after another count of problems each time, in the midst of the next one, until a process gets to the end."""
+    kills = 0
+    for attempt in range(20):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=os.environ
+        )
+        assert process.stdout.readline() == "ready\n"
+        path, target = tmp_path / record.NAME, 5 + 7 * attempt
+        while process.poll() is None and path.read_bytes().count(b'"kind":"done"') < target:
+            time.sleep(1e-4)
+        process.send_signal(signal.SIGKILL)
+        if "done" in process.communicate()[0]:
+            break
+        kills += 1
+    known = read(tmp_path)
+    counts = collections.Counter((row.workload, row.contender) for row in known.rows)
+    assert kills >= 3
+    assert counts == {(f"workload {i}", name): 1 for i in range(40) for name in ("gpudl", "b")}
+    assert len(known.resumed) == kills
