@@ -98,6 +98,8 @@ def backward_problem(kind: str, size: Size, **options: Any) -> Problem:
         return {**arrays, "x": activations(rng, *size.shape)} if "max" in kind else arrays
 
     settings = size.settings if "max" in kind else {"x_shape": size.shape, **size.settings}
+    if kind == "adaptive_avg_pool2d":
+        del settings["output_size"]  # dy has it
     return Problem(
         f"{kind}_backward", size.words, inputs, _work(kind, size), settings, devices=size.devices, **options
     )
@@ -192,14 +194,12 @@ def torch_adaptive_avg_forward(x: Any, *, output_size: int = 1) -> Any:
 
 @contender("adaptive_avg_pool2d_backward", name="PyTorch", arrays="torch", prepares=True)
 @contender("global_avg_pool2d_backward", name="PyTorch", arrays="torch", prepares=True)
-def torch_adaptive_avg_backward(
-    dy: Any, *, x_shape: tuple[int, ...], output_size: int = 1
-) -> Callable[[], Any]:
+def torch_adaptive_avg_backward(dy: Any, *, x_shape: tuple[int, ...]) -> Callable[[], Any]:
     import torch
 
     # A mean over all of the image is another operator of PyTorch's: which one, autograd knows.
     forward = torch.nn.functional.adaptive_avg_pool2d
-    return backward_call(lambda x: forward(x, output_size), [unread(dy, x_shape)], dy)
+    return backward_call(lambda x: forward(x, dy.shape[2:]), [unread(dy, x_shape)], dy)
 
 
 @contender("adaptive_max_pool2d_forward", name="PyTorch", arrays="torch")
