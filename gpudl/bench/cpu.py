@@ -57,7 +57,8 @@ class CpuDevice(Device):
         }
 
     def place(self, inputs: Inputs, kind: str) -> dict[str, Any]:
-        return {name: _tensor(array) if kind == "torch" else array for name, array in inputs.items()}
+        own = {name: array.copy(order="K") for name, array in inputs.items()}
+        return {name: _tensor(array) if kind == "torch" else array for name, array in own.items()}
 
     def fetch(self, results: Any) -> Results:
         return tuple(host_float64(array) for array in as_arrays(results))

@@ -48,7 +48,8 @@ class Device(abc.ABC):
 
     @abc.abstractmethod
     def place(self, inputs: Inputs, kind: str) -> dict[str, Any]:
-        """Inputs as a contender's `arrays` wants them here, strides kept."""
+        """Copies of inputs as a contender's `arrays` wants them here, strides kept. They are the contender's own: one
+        that writes into its inputs spoils nobody else's."""
 
     @abc.abstractmethod
     def fetch(self, results: Any) -> Results:

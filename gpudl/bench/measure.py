@@ -11,8 +11,8 @@ import numpy as np
 
 import gpudl
 from gpudl.bench.contender import Contender, Prepared, UnsupportedError
-from gpudl.bench.device import Ceilings, Device
-from gpudl.bench.problem import DTYPES, OPERATORS, Inputs, Problem, Results
+from gpudl.bench.device import Ceilings, Device, as_arrays
+from gpudl.bench.problem import DTYPES, OPERATORS, Inputs, Problem, Results, widened
 from gpudl.bench.record import Row
 
 WARM_UP_SECONDS = 0.2  # of each contender
@@ -43,7 +43,7 @@ def measure(
     for cache in device.caches:
         entrants = [_Entrant(each, _empty_row(problem, each, cache)) for each in contenders]
         ready = [entrant for entrant in entrants if _make_ready(entrant, problem, inputs, expected, device)]
-        for entrant in _timed(ready, device, seconds):
+        for entrant in _timed(ready, device, seconds, problem.calls):
             _conclude(entrant, device, ceilings)
         rows += [entrant.row for entrant in entrants]
     return rows
@@ -81,15 +81,15 @@ def _empty_row(problem: Problem, contender: Contender, cache: str) -> Row:
 
 def _expected(problem: Problem, inputs: Inputs) -> Results:
     """What right results give, in float64, from the inputs as they were rounded to the problem's dtype."""
-    exact = {
-        name: array.astype(np.float64, order="K") if array.dtype == DTYPES[problem.dtype] else array
-        for name, array in inputs.items()
-    }
-    if problem.expected is not None:
-        return problem.expected(exact)
-    from gpudl.bench.operators import gpudl_results
-
     with gpudl.use_backend("cpu"):
+        if problem.expected is not None:
+            return problem.expected(inputs)
+        from gpudl.bench.operators import gpudl_results
+
+        exact = {
+            name: widened(array) if array.dtype == DTYPES[problem.dtype] else array
+            for name, array in inputs.items()
+        }
         return problem.compared(gpudl_results(problem, exact))
 
 
@@ -103,10 +103,13 @@ def _make_ready(
             _prepared(entrant.contender, problem, inputs, device)
             for _ in range(device.copies(nbytes, entrant.row.cache))
         ]
-        results = device.fetch(prepared[0].call())
+        results = device.fetch(problem.part(as_arrays(prepared[0].call())))
         error = error_of(problem.compared(results), expected)
     except UnsupportedError as reason:
         entrant.note(status="unsupported", detail=str(reason))
+        return False
+    except ImportError as missing:
+        entrant.note(status="unsupported", detail=f"{missing}: pip install 'gpudl[bench]'")
         return False
     except Exception as failure:  # a contender is anybody's code; the others go on
         entrant.note(status="failed", detail=_reason(failure))
@@ -120,14 +123,17 @@ def _make_ready(
 
 
 def _prepared(contender: Contender, problem: Problem, inputs: Inputs, device: Device) -> Prepared:
-    # Every set of inputs is the contender's own: one that writes into its inputs spoils nobody else's.
-    own = {name: array.copy(order="K") for name, array in inputs.items()}
-    return contender.prepare(device.place(own, contender.arrays), dict(problem.settings))
+    return contender.prepare(device.place(inputs, contender.arrays), dict(problem.settings))
 
 
-def _timed(entrants: Sequence[_Entrant], device: Device, seconds: float) -> list[_Entrant]:
-    """Turns of a few calls, contender after contender, who begins going round; until the time is used."""
+def _timed(entrants: Sequence[_Entrant], device: Device, seconds: float, calls: int | None) -> list[_Entrant]:
+    """Turns of a few calls, contender after contender, who begins going round; until the time is used, or `calls` turns
+    of one call."""
     going = list(entrants)
+    if calls is not None:
+        for turn in range(calls):
+            _take_turns(going, turn, device, 1)
+        return going
     for entrant in entrants:
         # Twice as many calls each time: a turn costs much more than a short call does.
         used, count = 0.0, 1
@@ -135,12 +141,16 @@ def _timed(entrants: Sequence[_Entrant], device: Device, seconds: float) -> list
             used += sum(_turn(entrant, going, device, count))
             count *= 2
     for turn in range(MAX_TURNS):
-        for entrant in _rotated(going, turn):
-            entrant.seconds.append(_turn(entrant, going, device, CALLS_PER_TURN))
+        _take_turns(going, turn, device, CALLS_PER_TURN)
         used = sum(sum(map(sum, entrant.seconds)) for entrant in going)
         if turn + 1 >= MIN_TURNS and used >= seconds * len(going):
             break
     return going
+
+
+def _take_turns(going: list[_Entrant], turn: int, device: Device, calls: int) -> None:
+    for entrant in _rotated(going, turn):
+        entrant.seconds.append(_turn(entrant, going, device, calls))
 
 
 def _turn(entrant: _Entrant, going: list[_Entrant], device: Device, calls: int) -> list[float]:
@@ -169,7 +179,7 @@ def _conclude(entrant: _Entrant, device: Device, ceilings: Ceilings) -> None:
         entrant.note(status="failed", detail=_reason(failure))
         return
     calls = [call for turn in entrant.seconds for call in turn]
-    low, median, high = statistics.quantiles(calls, n=4, method="inclusive")
+    low, median, high = statistics.quantiles(calls * 2 if len(calls) == 1 else calls, n=4, method="inclusive")
     row = entrant.row
     floor, bound = ceilings.floor(row.flops, row.bytes, row.dtype)
     entrant.note(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -18,6 +19,8 @@ DTYPES = {
 # Largest |result - expected| over the largest |expected|: the rounding of results and inputs, with room for sums of
 # some thousand terms in any order and for Winograd's transforms.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 4e-2, "float64": 1e-10}
+
+LARGEST_DRAW = 1 << 22  # numbers; larger arrays repeat them: what is drawn costs more than what is measured
 
 Inputs = dict[str, np.ndarray]
 Results = tuple[np.ndarray, ...]
@@ -49,10 +52,14 @@ class Problem:
     inputs : generator -> the arrays, in float32 (integers stay as they are), by the names that contenders know them by.
         Activations are channels-last: (N, C, H, W) whose memory is (N, H, W, C).
     settings : keyword arguments of every contender, "stride" and the like.
-    expected : float64 inputs -> what `compared` gives of right results. None: what gpudl gives of them in NumPy.
-    compared : results of a contender, in float64 -> what is compared. The first sample of many, say.
+    part : results of a contender, as it returned them -> those that are fetched and compared, or parts of them, such as
+        one sample of many: by indexing alone, which arrays of NumPy and CuPy and tensors share.
+    compared : those results, in float64 -> what is compared, where it is not the numbers themselves.
+    expected : inputs, rounded to the dtype -> what `compared` gives of right results, from inputs that are `widened`.
+        None: what gpudl gives in NumPy of all inputs in float64.
     group : of problems with a geometric mean of their own, beside that of the family: "dense convolutions".
     dtypes, devices : where the problem makes sense. quick : whether `--quick` keeps it.
+    calls : how many calls of each contender are timed, for calls of many seconds; None: as many as the time allows.
     """
 
     operator: str
@@ -60,14 +67,16 @@ class Problem:
     inputs: Callable[[np.random.Generator], Inputs]
     work: Work
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    expected: Callable[[Inputs], Results] | None = None
+    part: Callable[[Sequence[Any]], Sequence[Any]] = lambda results: results
     compared: Callable[[Results], Results] = lambda results: results
+    expected: Callable[[Inputs], Results] | None = None
     tolerance: float | None = None
     group: str = ""
     dtype: str = "float32"
     dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
     devices: tuple[str, ...] = ("cpu", "cuda")
     quick: bool = False
+    calls: int | None = None
 
     @property
     def allowed_error(self) -> float:
@@ -108,6 +117,23 @@ def activations(rng: np.random.Generator, *shape: int) -> np.ndarray:
     Random, because zeros and small integers let a GPU draw less power and clock higher.
     """
     if len(shape) != 4:
-        return rng.random(shape, np.float32) * 2 - 1
+        return _uniform(rng, shape)
     n, c, h, w = shape
-    return (rng.random((n, h, w, c), np.float32) * 2 - 1).transpose(0, 3, 1, 2)
+    return _uniform(rng, (n, h, w, c)).transpose(0, 3, 1, 2)
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    size = math.prod(shape)
+    # An odd length: rows of a power of two begin at other places of it each time.
+    drawn = rng.random(min(size, LARGEST_DRAW - 1), np.float32) * 2 - 1
+    return np.resize(drawn, size).reshape(shape)
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """In float64, strides kept."""
+    return array.astype(np.float64, order="K")
+
+
+def first_result(results: Sequence[Any]) -> Sequence[Any]:
+    """The `part` of an operator whose other results are for its backward, in each library's own form."""
+    return results[:1]

@@ -1,21 +1,27 @@
-"""2-D convolution, each direction."""
+"""2-D convolution, each direction: sizes that tell, and the layers of well-known networks."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from gpudl import ops
-from gpudl.bench.contender import contender
-from gpudl.bench.problem import Inputs, Problem, Work, activations, operator
+from gpudl.bench import networks
+from gpudl.bench.operators import _convolution
+from gpudl.bench.problem import DTYPES, Inputs, Problem, Results, Work, activations, operator, widened
+
+# Operations from which on a part of the result is verified: all of it would take NumPy longer than a second.
+VERIFIED_WHOLE = 4e9
+FILTERS, CHANNELS = 2, 4  # of the weight's gradient that are verified then, of the first and the last group
+SECTOR = 32  # bytes that cross a GPU's memory together
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """x (N, C, H, W) with K filters of (C / groups, R, R)."""
+    """x (N, C, H, H) with K filters of (C / groups, R, R)."""
 
     N: int
     C: int
@@ -26,6 +32,8 @@ class Layer:
     padding: int = 0
     groups: int = 1
     name: str = ""
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    quick: bool = False
 
     @property
     def extent(self) -> int:
@@ -42,11 +50,20 @@ class Layer:
         text += f", {self.groups} groups" if self.groups > 1 else ""
         return f"{self.name}: {text}" if self.name else text
 
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.K, self.C // self.groups, self.R, self.R
+
+    @property
+    def flops(self) -> int:
+        """Of every direction: 2 N P Q K (C / groups) R S."""
+        return 2 * self.N * self.extent**2 * self.K * self.C // self.groups * self.R**2
+
     def x(self, rng: np.random.Generator) -> np.ndarray:
         return activations(rng, self.N, self.C, self.H, self.H)
 
     def weight(self, rng: np.random.Generator) -> np.ndarray:
-        return activations(rng, self.K, self.C // self.groups, self.R, self.R)
+        return activations(rng, *self.weight_shape)
 
     def dy(self, rng: np.random.Generator) -> np.ndarray:
         return activations(rng, self.N, self.K, self.extent, self.extent)
@@ -56,21 +73,24 @@ class Layer:
         dense = self.groups == 1 and min(self.C, self.K) >= 32
         return "dense convolutions of 32 channels or more" if dense else ""
 
-    @property
-    def work(self) -> Work:
-        """Of every direction: 2 N P Q K (C / groups) R S operations, and its two inputs and its result."""
-        filters = self.K * self.C // self.groups * self.R**2
-        pixels = self.N * (self.C * self.H**2 + self.K * self.extent**2)
-        return Work(flops=2 * self.N * self.extent**2 * filters, values=pixels + filters)
+    def work(self, direction: str) -> Work:
+        """Its two inputs and its result, each once. Of x a 1x1 convolution with a stride reads the pixels that it
+        takes, where those of a sector are more than one."""
+        rows = self.H
+        reads_x = direction in ("forward", "backward_weight")
+        if reads_x and self.R == 1 and self.C * DTYPES["float16"].itemsize >= SECTOR:
+            rows = self.extent
+        pixels = self.N * (self.C * rows**2 + self.K * self.extent**2)
+        return Work(flops=self.flops, values=pixels + self.K * self.C // self.groups * self.R**2)
 
 
 LAYERS = [
-    Layer(32, 64, 32, 64, 3, 1, 1),
+    Layer(32, 64, 32, 64, 3, 1, 1, quick=True),
     Layer(32, 128, 16, 128, 3, 1, 1),
     Layer(32, 256, 8, 256, 3, 1, 1),
     Layer(128, 32, 16, 32, 3, 1, 1),
     Layer(128, 64, 8, 64, 3, 1, 1),
-    Layer(32, 64, 32, 128, 3, 2, 1),
+    Layer(32, 64, 32, 128, 3, 2, 1, quick=True),
     Layer(32, 32, 32, 64, 5, 1, 2),
     Layer(16, 64, 56, 256, 1),
     Layer(16, 256, 28, 128, 1, 2),
@@ -81,93 +101,122 @@ LAYERS = [
     Layer(128, 3, 32, 16, 3, 1, 1),
     Layer(128, 16, 32, 32, 3, 2, 1),
     Layer(128, 16, 32, 16, 3, 1, 1),
-    Layer(32, 64, 32, 64, 3, 1, 1, 64),
+    Layer(32, 64, 32, 64, 3, 1, 1, 64, quick=True),
     Layer(32, 64, 32, 64, 3, 2, 1, 64),
     Layer(16, 64, 28, 64, 3, 1, 1, 4),
 ]
-QUICK = (LAYERS[0], LAYERS[5], LAYERS[16])
+# Of the networks for a GPU, at batch 32: memory-bound and math-bound, a stride, few channels, groups.
+QUICK = {
+    ("ResNet-50", "stem"), ("ResNet-50", "layer1.conv3"), ("ResNet-50", "layer2.0.conv2"),
+    ("ResNet-50", "layer3.conv2"), ("VGG-16", "conv3_2"), ("MobileNetV2", "depthwise 144"),
+    ("ResNeXt-50", "layer3.conv2"),
+}  # fmt: skip
 
 
-def _problems(name: str, inputs: Any, settings: Any, **options: Any) -> Iterator[Problem]:
-    for layer in LAYERS:
-        yield Problem(
-            name, layer.words, lambda rng, layer=layer: inputs(layer, rng), layer.work, settings(layer),
-            group=layer.group, quick=layer in QUICK, **options,
-        )  # fmt: skip
+def layers() -> Iterator[Layer]:
+    yield from LAYERS
+    for network in (*networks.SMALL, *networks.LARGE):
+        for N, devices in networks.batches(network):
+            for each in network.convolutions:
+                yield Layer(
+                    N, each.C, each.H, each.K, each.R, each.stride, each.padding, each.groups,
+                    f"{network.name} {each.name}", devices, N == 32 and (network.name, each.name) in QUICK,
+                )  # fmt: skip
+
+
+def problem(
+    direction: str, layer: Layer, inputs: Callable[[np.random.Generator], Inputs], settings: dict[str, Any],
+    **verification: Any,
+) -> Problem:  # fmt: skip
+    return Problem(
+        f"conv2d_{direction}", layer.words, inputs, layer.work(direction), settings,
+        devices=layer.devices, group=layer.group, quick=layer.quick,
+        **(verification if layer.flops > VERIFIED_WHOLE else {}),
+    )  # fmt: skip
+
+
+def first_and_last(results: Sequence[Any]) -> Sequence[Any]:
+    """Of the samples."""
+    return [results[0][:1], results[0][-1:]]
+
+
+def forward_problem(layer: Layer) -> Problem:
+    def inputs(rng: np.random.Generator) -> Inputs:
+        return {"x": layer.x(rng), "weight": layer.weight(rng), "bias": activations(rng, layer.K)}
+
+    def expected(inputs: Inputs) -> Results:
+        weight, bias = widened(inputs["weight"]), widened(inputs["bias"])
+        ends = inputs["x"][:1], inputs["x"][-1:]
+        return tuple(ops.conv2d_forward(widened(x), weight, bias, **layer.settings) for x in ends)
+
+    return problem("forward", layer, inputs, layer.settings, part=first_and_last, expected=expected)
+
+
+def backward_data_problem(layer: Layer) -> Problem:
+    def inputs(rng: np.random.Generator) -> Inputs:
+        return {"dy": layer.dy(rng), "weight": layer.weight(rng)}
+
+    def expected(inputs: Inputs) -> Results:
+        weight, shape = widened(inputs["weight"]), (1, *x_shape[1:])
+        ends = inputs["dy"][:1], inputs["dy"][-1:]
+        return tuple(ops.conv2d_backward_data(widened(dy), weight, shape, **layer.settings) for dy in ends)
+
+    x_shape = (layer.N, layer.C, layer.H, layer.H)
+    settings = {"x_shape": x_shape, **layer.settings}
+    return problem("backward_data", layer, inputs, settings, part=first_and_last, expected=expected)
+
+
+def backward_weight_problem(layer: Layer) -> Problem:
+    width = layer.C // layer.groups
+    filters, channels = min(FILTERS, layer.K // layer.groups), min(CHANNELS, width)
+
+    def inputs(rng: np.random.Generator) -> Inputs:
+        return {"dy": layer.dy(rng), "x": layer.x(rng)}
+
+    def part(results: Sequence[Any]) -> Sequence[Any]:
+        return [results[0][:filters, :channels], results[0][-filters:, :channels]]
+
+    def expected(inputs: Inputs) -> Results:
+        dy, x = inputs["dy"], inputs["x"]
+        last = layer.C - width
+        shape, settings = (filters, channels, layer.R, layer.R), {**layer.settings, "groups": 1}
+        ends = (dy[:, :filters], x[:, :channels]), (dy[:, -filters:], x[:, last : last + channels])
+        return tuple(ops.conv2d_backward_weight(*map(widened, pair), shape, **settings) for pair in ends)
+
+    settings = {"weight_shape": layer.weight_shape, **layer.settings}
+    return problem("backward_weight", layer, inputs, settings, part=part, expected=expected)
+
+
+def backward_bias_problem(layer: Layer) -> Problem:
+    work = Work(
+        flops=layer.N * layer.K * layer.extent**2, values=layer.N * layer.K * layer.extent**2 + layer.K
+    )
+    return Problem(
+        "conv2d_backward_bias", layer.words, lambda rng: {"dy": layer.dy(rng)}, work, devices=layer.devices,
+        quick=layer.quick,
+    )  # fmt: skip
 
 
 @operator("conv2d_forward", family="conv2d")
 def forward_problems() -> Iterator[Problem]:
-    def inputs(layer: Layer, rng: np.random.Generator) -> Inputs:
-        return {"x": layer.x(rng), "weight": layer.weight(rng), "bias": activations(rng, layer.K)}
-
-    yield from _problems("conv2d_forward", inputs, lambda layer: layer.settings)
+    yield from map(forward_problem, layers())
 
 
 @operator("conv2d_backward_data", family="conv2d")
 def backward_data_problems() -> Iterator[Problem]:
-    def inputs(layer: Layer, rng: np.random.Generator) -> Inputs:
-        return {"dy": layer.dy(rng), "weight": layer.weight(rng)}
-
-    def settings(layer: Layer) -> dict[str, Any]:
-        return {"x_shape": (layer.N, layer.C, layer.H, layer.H), **layer.settings}
-
-    yield from _problems("conv2d_backward_data", inputs, settings)
+    yield from map(backward_data_problem, layers())
 
 
 @operator("conv2d_backward_weight", family="conv2d")
 def backward_weight_problems() -> Iterator[Problem]:
-    def inputs(layer: Layer, rng: np.random.Generator) -> Inputs:
-        return {"dy": layer.dy(rng), "x": layer.x(rng)}
-
-    def settings(layer: Layer) -> dict[str, Any]:
-        return {"weight_shape": (layer.K, layer.C // layer.groups, layer.R, layer.R), **layer.settings}
-
-    yield from _problems("conv2d_backward_weight", inputs, settings)
+    yield from map(backward_weight_problem, layers())
 
 
-contender("conv2d_forward", name="gpudl")(ops.conv2d_forward)
+@operator("conv2d_backward_bias", family="conv2d")
+def backward_bias_problems() -> Iterator[Problem]:
+    """Of the networks only VGG-16 and LeNet have biases."""
+    for layer in LAYERS:
+        yield backward_bias_problem(layer)
 
 
-@contender("conv2d_backward_data", name="gpudl")
-def gpudl_backward_data(dy: Any, weight: Any, *, x_shape: tuple[int, ...], **settings: Any) -> Any:
-    return ops.conv2d_backward_data(dy, weight, x_shape, **settings)
-
-
-@contender("conv2d_backward_weight", name="gpudl")
-def gpudl_backward_weight(dy: Any, x: Any, *, weight_shape: tuple[int, ...], **settings: Any) -> Any:
-    return ops.conv2d_backward_weight(dy, x, weight_shape, **settings)
-
-
-@contender("conv2d_forward", name="PyTorch", arrays="torch")
-def torch_forward(x: Any, weight: Any, bias: Any, **settings: Any) -> Any:
-    import torch
-
-    return torch.nn.functional.conv2d(x, weight, bias, **settings)
-
-
-@contender("conv2d_backward_data", name="PyTorch", arrays="torch")
-def torch_backward_data(dy: Any, weight: Any, *, x_shape: tuple[int, ...], **settings: Any) -> Any:
-    import torch
-
-    # The operator asks for x, and reads nothing of it for this gradient but its shape and layout.
-    x = torch.empty(x_shape, dtype=dy.dtype, device=dy.device, memory_format=torch.channels_last)
-    return _torch_backward(dy, x, weight, settings, [True, False, False])[0]
-
-
-@contender("conv2d_backward_weight", name="PyTorch", arrays="torch")
-def torch_backward_weight(dy: Any, x: Any, *, weight_shape: tuple[int, ...], **settings: Any) -> Any:
-    import torch
-
-    weight = torch.empty(weight_shape, dtype=dy.dtype, device=dy.device, memory_format=torch.channels_last)
-    return _torch_backward(dy, x, weight, settings, [False, True, False])[1]
-
-
-def _torch_backward(dy: Any, x: Any, weight: Any, settings: dict[str, Any], mask: list[bool]) -> Any:
-    import torch
-
-    stride, padding, dilation = ([settings[name]] * 2 for name in ("stride", "padding", "dilation"))
-    transposed, output_padding = False, [0, 0]
-    return torch.ops.aten.convolution_backward(
-        dy, x, weight, None, stride, padding, dilation, transposed, output_padding, settings["groups"], mask
-    )
+_convolution.register_contenders("conv2d")

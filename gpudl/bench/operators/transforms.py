@@ -1,0 +1,164 @@
+"""Transforms of uint8 batches, channels-last, against PyTorch's tensor operators that do the same.
+
+PyTorch has no batch transforms with numbers of each sample (torchvision draws once for a batch), so the reference is
+what its users write: gathers by index, `grid_sample`, `interpolate`, and arithmetic. Numbers are drawn before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gpudl import ops
+from gpudl.bench.contender import contender
+from gpudl.bench.problem import Inputs, Problem, Work, operator
+
+Shape = tuple[int, int, int, int]
+SHAPES: list[Shape] = [(128, 3, 32, 32), (32, 3, 224, 224)]
+MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
+PADDING = 4
+# Of the largest pixel. A value that lies between two whole numbers may go either way; PyTorch's resizing of uint8
+# also rounds weights to 16 bits and the result of the first of its two passes to whole numbers.
+LAST_BIT, TWO_BITS = 1 / 250, 2 / 200
+
+
+def _problem(
+    name: str, words: str, shape: Shape, moved: float, settings: dict[str, Any], tolerance: float
+) -> Problem:
+    """moved : bytes. settings : numbers of the samples too, which come from the host as in training."""
+
+    def inputs(rng: np.random.Generator) -> Inputs:
+        n, c, h, w = shape
+        return {"x": rng.integers(0, 256, (n, h, w, c), dtype=np.uint8).transpose(0, 3, 1, 2)}
+
+    return Problem(
+        name, f"{shape}{words}", inputs, Work(bytes=moved), settings, tolerance=tolerance, dtypes=("float32",),
+        quick=shape == SHAPES[0],
+    )  # fmt: skip
+
+
+def flip_problem(shape: Shape) -> Problem:
+    flip = np.random.default_rng(0).random(shape[0]) < 0.5
+    settings = {"top": 0, "left": 0, "flip_horizontal": flip}
+    return _problem("image_crop", ", flip", shape, 2 * np.prod(shape), settings, 0)
+
+
+def crop_problem(shape: Shape) -> Problem:
+    top, left = np.random.default_rng(0).integers(-PADDING, PADDING + 1, (2, shape[0]))
+    settings = {"top": top, "left": left, "flip_horizontal": False}
+    return _problem("image_crop", f", padding {PADDING}", shape, 2 * np.prod(shape), settings, 0)
+
+
+def normalize_problem(shape: Shape) -> Problem:
+    return _problem("image_normalize", "", shape, (1 + 4) * np.prod(shape), {"mean": MEAN, "std": STD}, 1e-4)
+
+
+def affine_problem(shape: Shape) -> Problem:
+    """settings : matrices of places from -1 to 1, as PyTorch has them, and of pixels."""
+    n, _, h, w = shape
+    unit = np.eye(2, 3) + np.random.default_rng(0).uniform(-0.2, 0.2, (n, 2, 3))
+    to_unit = np.array([[2 / w, 0, 1 / w - 1], [0, 2 / h, 1 / h - 1], [0, 0, 1]])
+    from_unit = np.array([[w / 2, 0, (w - 1) / 2], [0, h / 2, (h - 1) / 2]])
+    last = np.broadcast_to([[[0, 0, 1]]], (n, 1, 3))
+    settings = {"matrices": from_unit @ np.concatenate([unit, last], axis=1) @ to_unit, "theta": unit}
+    return _problem("image_affine", ", bilinear", shape, 2 * np.prod(shape), settings, LAST_BIT)
+
+
+def resize_problem(shape: Shape, size: tuple[int, int]) -> Problem:
+    moved = np.prod(shape) + np.prod((*shape[:2], *size))
+    return _problem("image_resize", f" to {size}", shape, moved, {"size": size}, TWO_BITS)
+
+
+@operator("image_crop", family="transforms")
+def crop_problems() -> Iterator[Problem]:
+    for shape in SHAPES:
+        yield flip_problem(shape)
+        yield crop_problem(shape)
+
+
+@operator("image_normalize", family="transforms")
+def normalize_problems() -> Iterator[Problem]:
+    yield from map(normalize_problem, SHAPES)
+
+
+@operator("image_affine", family="transforms")
+def affine_problems() -> Iterator[Problem]:
+    yield from map(affine_problem, SHAPES)
+
+
+@operator("image_resize", family="transforms")
+def resize_problems() -> Iterator[Problem]:
+    for shape in SHAPES:
+        h, w = shape[2:]
+        yield resize_problem(shape, (h // 2, w // 2))
+        yield resize_problem(shape, (h + h // 8, w + w // 8))
+
+
+contender("image_crop", name="gpudl")(ops.image_crop)
+contender("image_resize", name="gpudl")(ops.image_resize)
+
+
+@contender("image_normalize", name="gpudl", prepares=True)
+def gpudl_normalize(x: Any, *, mean: tuple[float, ...], std: tuple[float, ...]) -> Callable[[], Any]:
+    pixel_mean, pixel_std = (np.array(values) * 255 for values in (mean, std))
+    return lambda: ops.image_normalize(x, pixel_mean, pixel_std)
+
+
+@contender("image_affine", name="gpudl")
+def gpudl_affine(x: Any, *, matrices: np.ndarray, theta: np.ndarray) -> Any:
+    return ops.image_affine(x, matrices, interpolation="bilinear")
+
+
+@contender("image_crop", name="PyTorch", arrays="torch", prepares=True)
+def torch_crop(x: Any, *, top: Any, left: Any, flip_horizontal: Any) -> Callable[[], Any]:
+    import torch
+
+    n, _, h, w = x.shape
+    if flip_horizontal is not False:
+        flip = torch.from_numpy(flip_horizontal)[:, None, None, None].to(x.device)
+        return lambda: torch.where(flip, x.flip(3), x)
+    samples, rows, columns = (torch.arange(extent) for extent in (n, h, w))
+    rows = torch.from_numpy(top + PADDING)[:, None, None] + rows[:, None]
+    columns = torch.from_numpy(left + PADDING)[:, None, None] + columns
+    index = [places.to(x.device) for places in (samples[:, None, None], rows, columns)]
+
+    def call() -> Any:
+        padded = torch.nn.functional.pad(x, (PADDING,) * 4).permute(0, 2, 3, 1)
+        return padded[tuple(index)].permute(0, 3, 1, 2)
+
+    return call
+
+
+@contender("image_normalize", name="PyTorch", arrays="torch", prepares=True)
+def torch_normalize(x: Any, *, mean: tuple[float, ...], std: tuple[float, ...]) -> Callable[[], Any]:
+    import torch
+
+    mean, std = (torch.tensor(values, device=x.device)[:, None, None] for values in (mean, std))
+    return lambda: x.float().div_(255).sub_(mean).div_(std)
+
+
+@contender("image_affine", name="PyTorch", arrays="torch", prepares=True)
+def torch_affine(x: Any, *, matrices: np.ndarray, theta: np.ndarray) -> Callable[[], Any]:
+    import torch
+
+    unit = torch.from_numpy(theta).float().to(x.device)
+
+    def call() -> Any:
+        grid = torch.nn.functional.affine_grid(unit, list(x.shape), align_corners=False)
+        made = torch.nn.functional.grid_sample(x.float(), grid, "bilinear", align_corners=False)
+        return made.round_().clamp_(0, 255).to(torch.uint8)
+
+    return call
+
+
+@contender("image_resize", name="PyTorch", arrays="torch")
+def torch_resize(x: Any, *, size: tuple[int, int]) -> Any:
+    import torch
+
+    if not x.is_cuda:
+        return torch.nn.functional.interpolate(x, size, mode="bilinear", antialias=True)
+    # On a GPU PyTorch resizes floating images only.
+    made = torch.nn.functional.interpolate(x.float(), size, mode="bilinear", antialias=True)
+    return made.round_().clamp_(0, 255).to(torch.uint8)

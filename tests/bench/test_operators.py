@@ -1,0 +1,305 @@
+"""Operators that are measured: their problems, and that every contender of the CPU passes on small ones."""
+
+import functools
+import sys
+
+import numpy as np
+import pytest
+
+from gpudl.bench import operators, training
+from gpudl.bench.contender import CONTENDERS
+from gpudl.bench.cpu import CpuDevice
+from gpudl.bench.device import Ceilings
+from gpudl.bench.measure import measure
+from gpudl.bench.operators import (
+    activations,
+    batch_norm,
+    conv1d,
+    conv2d,
+    conv_transpose2d,
+    counts,
+    dropout,
+    epoch,
+    group_norm,
+    layer_norm,
+    linear,
+    losses,
+    optimizers,
+    pool,
+    softmax,
+    step,
+    transforms,
+)
+from gpudl.bench.problem import OPERATORS
+
+operators.load()
+
+IMAGE = (2, 3, 5, 7)
+CONVOLUTIONS = (
+    conv2d.Layer(2, 8, 9, 6, 3, 2, 1, 2, "with groups and a stride"),
+    conv2d.Layer(3, 6, 7, 6, 3, 1, 1, 6, "depthwise"),
+    # PyTorch 2.13 writes beyond its memory where a 1x1 convolution with a stride has 5 channels and 7 filters.
+    conv2d.Layer(2, 8, 8, 16, 1, 2, name="1x1"),
+)
+LAYER = optimizers.Model("three tensors", ((3, 4), (7,), (2, 5)))
+
+
+class Untimed(CpuDevice):
+    """Verifies what it is given and calls every turn a second."""
+
+    def turn(self, calls, count):
+        return [1.0] * count
+
+
+@functools.cache
+def small_problems():
+    """Of each operator, through the functions that make its problems."""
+    problems = [activations.add_problem(IMAGE)]
+    for each in activations.ACTIVATIONS:
+        problems += [activations.forward_problem(each.name, IMAGE), activations.backward_problem(each, IMAGE)]
+    for kind in batch_norm.COSTS:
+        problems += [batch_norm.problem(kind, shape) for shape in (IMAGE, (9, 5), (4, 3, 6))]
+    for direction in linear.ARRAYS:
+        problems += [
+            linear.problem(direction, (6, 5, 4)), conv1d.problem(direction, (2, 3, 11, 4, 3)),
+            conv_transpose2d.problem(direction, (2, 3, 5, 4)),
+        ]  # fmt: skip
+        problems += [getattr(conv2d, f"{direction}_problem")(layer) for layer in CONVOLUTIONS]
+    for k in (1, 3):
+        problems.append(counts.class_problem("top_k_correct", (17, 11), k=k))
+    problems += [counts.class_problem("confusion_counts", (50, 11)), counts.sum_problem(33)]
+    for direction in dropout.ARRAYS:
+        problems += [dropout.problem(direction, (128, 64), p=p) for p in (0.2, 0.5)]
+        problems.append(dropout.problem(direction, (16, 8, 8, 8)))
+    problems += [group_norm.forward_problem((2, 6, 5, 5), 3), group_norm.backward_problem((2, 6, 5, 5), 3)]
+    problems += [layer_norm.forward_problem((4, 3, 7)), layer_norm.backward_problem((4, 3, 7))]
+    for direction in ("forward", "backward"):
+        problems += [losses.class_problem(name, direction, (6, 5)) for name in losses.CLASS_LOSSES]
+        problems.append(losses.class_problem("cross_entropy", direction, (2, 5, 3, 4)))
+        problems += [losses.elementwise_problem(each, direction, (6, 5)) for each in losses.ELEMENTWISE]
+        problems += [getattr(softmax, f"{direction}_problem")(name, (6, 5)) for name in softmax.NAMES]
+        for kind, size in small_pools():
+            problems.append(getattr(pool, f"{direction}_problem")(kind, size))
+    problems += [optimizers.step_problem(kind, LAYER) for kind in optimizers.KINDS]
+    problems += [optimizers.clip_problem(LAYER), optimizers.average_problem(LAYER)]
+    problems += [
+        transforms.flip_problem((3, 3, 9, 8)), transforms.crop_problem((3, 3, 9, 8)),
+        transforms.normalize_problem((3, 3, 9, 8)), transforms.affine_problem((3, 3, 9, 8)),
+        transforms.resize_problem((3, 3, 9, 8), (5, 4)), transforms.resize_problem((3, 3, 9, 8), (12, 11)),
+    ]  # fmt: skip
+    problems += [step.problem("LeNet", 4), step.problem("LeNet", 64), step.problem("CIFAR ResNet-20", 2)]
+    problems += [
+        epoch.epoch_problem("LeNet", few_images((1, 28, 28))),
+        epoch.epoch_problem("CIFAR ResNet-20", few_images((3, 32, 32), 64)),
+        epoch.accuracy_problem(few_images((1, 28, 28), test=True), accuracy=0.0),
+    ]  # fmt: skip
+    return problems
+
+
+def small_pools():
+    shape = (2, 3, 8, 8)
+    return [
+        ("max_pool2d", pool.window(shape, 3, 2, 1)), ("avg_pool2d", pool.window(shape, 3, 2, 1)),
+        ("adaptive_avg_pool2d", pool.adaptive(shape, 3)), ("adaptive_max_pool2d", pool.adaptive(shape, 3)),
+        ("global_avg_pool2d", pool.mean(shape)),
+    ]  # fmt: skip
+
+
+def few_images(image, count=256, test=False):
+    generated = training._generated(count, image, "nothing")
+    return training.Images("few images", generated.train, generated.train if test else None, real=False)
+
+
+def rows_of(problem, names=None):
+    those = [
+        each for each in CONTENDERS[problem.operator].values()
+        if "cpu" in each.devices and (names is None or each.name in names)
+    ]  # fmt: skip
+    return measure(problem, those, Untimed(), Ceilings(1e10, {"float32": 1e11}), 0.1)
+
+
+def test_every_operator_has_a_small_problem_here():
+    assert {problem.operator for problem in small_problems()} == set(OPERATORS)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_contenders_pass(name):
+    """PyTorch's too, where it is installed."""
+    for problem in small_problems():
+        if problem.operator == name:
+            for row in rows_of(problem):
+                lacks = "no fused RMSprop" if row.contender == "PyTorch fused" else "No module named 'torch'"
+                allowed = ("ok", "unsupported") if lacks in row.detail else ("ok",)
+                assert row.status in allowed, (row.workload, row.contender, row.error, row.detail)
+
+
+def test_a_contender_whose_library_is_missing_is_unsupported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    rows = {row.contender: row for row in rows_of(activations.forward_problem("relu", IMAGE))}
+    assert {name: row.status for name, row in rows.items()} == {
+        "gpudl": "ok", "NumPy": "ok", "PyTorch": "unsupported",
+    }  # fmt: skip
+    assert rows["PyTorch"].detail.endswith(": pip install 'gpudl[bench]'")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_gpudl_passes_in_half_precision(dtype):
+    for problem in small_problems():
+        if dtype in problem.dtypes:
+            (row,) = rows_of(problem.of(dtype), ["gpudl"])
+            assert row.status == "ok", (row.operator, row.workload, row.error, row.detail)
+
+
+@pytest.mark.parametrize(
+    "layer", [*CONVOLUTIONS, conv2d.Layer(3, 5, 6, 3, 3, 1, 1)], ids=lambda layer: layer.words
+)
+@pytest.mark.parametrize("direction", ["forward", "backward_data", "backward_weight"])
+def test_a_part_of_a_large_convolution_is_verified(monkeypatch, layer, direction):
+    """A wrong last sample, or a wrong last filter, is found in it; a right result passes."""
+    monkeypatch.setattr(conv2d, "VERIFIED_WHOLE", 0)
+    problem = getattr(conv2d, f"{direction}_problem")(layer)
+    ours = CONTENDERS[problem.operator]["gpudl"]
+    inputs = problem.inputs(np.random.default_rng(0))
+    expected = problem.expected(inputs)
+    result = ours.prepare(inputs, dict(problem.settings)).call()
+
+    def error(result):
+        parts = problem.part([result])
+        assert [part.shape for part in parts] == [right.shape for right in expected]
+        assert sum(part.size for part in parts) <= 2 * result.size
+        return max(np.abs(part - right).max() for part, right in zip(parts, expected, strict=True))
+
+    assert error(result) < 1e-5
+    result[-1] *= 2
+    assert error(result) > 0.01
+
+
+def test_problems_are_whole():
+    for name, operator in OPERATORS.items():
+        problems = list(operator.problems())
+        keys = [problem.key for problem in problems]
+        assert len(set(keys)) == len(keys), name
+        assert "gpudl" in CONTENDERS[name]
+        for problem in problems:
+            assert problem.operator == name
+            assert problem.work.flops > 0 or problem.work.bytes_moved("float32") > 0
+            assert "float32" in problem.dtypes
+        if problems:  # time to accuracy needs real images
+            assert any("cpu" in problem.devices for problem in problems), name
+
+
+def test_every_family_has_a_quick_problem_on_each_device():
+    for device in ("cpu", "cuda"):
+        quick = {
+            OPERATORS[problem.operator].family
+            for operator in OPERATORS.values()
+            for problem in operator.problems()
+            if problem.quick and device in problem.devices
+        }
+        assert quick == {operator.family for operator in OPERATORS.values()}
+
+
+def work_of(name, words):
+    return next(each.work for each in OPERATORS[name].problems() if each.workload == words)
+
+
+def test_work_by_hand():
+    assert work_of("relu_forward", "(32, 64, 32, 32)").bytes_moved("float16") == 2 * 2 * 32 * 64 * 32 * 32
+    assert work_of("add_forward", "(32, 64, 32, 32)").values == 3 * 32 * 64 * 32 * 32
+    linear_work = work_of("linear_forward", "(256, 512) -> 512")
+    assert linear_work.flops == 2 * 256 * 512 * 512
+    assert linear_work.values == 256 * 512 + 512 * 512 + 512 + 256 * 512
+    pool_work = work_of("max_pool2d_backward", "(32, 64, 32, 32) -> 16x16, kernel_size 2, stride 2")
+    assert pool_work.bytes_moved("float32") == 4 * (32 * 64 * (32 * 32 + 16 * 16)) + 32 * 64 * 16 * 16
+    assert work_of("batch_norm_backward", "(32, 64, 56, 56)").values == 3 * 32 * 64 * 56 * 56
+    assert (
+        work_of("cross_entropy_backward", "(256, 1000)").bytes_moved("float32") == 2 * 4 * 256_000 + 8 * 256
+    )
+    assert work_of("dropout_forward", "(128, 512)").values == 2 * 128 * 512
+
+
+def test_work_of_optimizers_is_that_of_a_step_in_bytes_a_parameter():
+    parameters = 25_557_032
+    for words, each in (("SGD", 12), ("SGD with momentum", 20), ("Adam", 28), ("AdamW", 28), ("RMSprop", 20)):
+        name = f"{words.lower().split()[0].removesuffix('w')}_step"
+        assert work_of(name, f"{words}, ResNet-50").bytes_moved("float32") == each * parameters
+
+
+def test_work_of_a_training_step():
+    lenet = work_of("training_step", "LeNet, 128 x (1, 28, 28)")
+    assert lenet.flops == 128 * 2 * (3 * 416_520 - 28 * 28 * 6 * 25)
+    assert lenet.bytes_moved("float32") == 28 * 61_706
+
+
+def test_limits_of_clipping_go_down():
+    limits = optimizers.limits()
+    first, second, third = (next(limits) for _ in range(3))
+    assert first == optimizers.MAX_NORM
+    assert first > second > third > 0.999 * first
+
+
+def test_training_until_accurate_gives_up(monkeypatch):
+    monkeypatch.setattr(epoch, "LONGEST", 3)
+    reached = iter([0.1, 0.5, 0.9, 0.99])
+    with pytest.raises(RuntimeError, match=r"90\.00% of the test images are right after 3 epochs"):
+        epoch._until(lambda: next(reached), 0.95)
+    assert epoch._until(lambda: next(reached), 0.95) == 0.99
+
+
+def test_time_to_accuracy_is_one_call():
+    """One is timed; each trains anew, so that the next is as long."""
+    problem = epoch.accuracy_problem(few_images((1, 28, 28), test=True), accuracy=0.0)
+    assert problem.calls == 1
+    (row,) = rows_of(problem, ["gpudl"])
+    assert (row.calls, row.turns, row.low, row.seconds, row.high) == (1, (1.0,), 1.0, 1.0, 1.0)
+
+
+def test_images_of_folders_that_the_environment_names(monkeypatch, tmp_path):
+    monkeypatch.setenv("GPUDL_MNIST", str(tmp_path / "missing"))
+    with pytest.raises(ValueError, match=r"GPUDL_MNIST: .*no such file"):
+        list(OPERATORS["training_epoch"].problems())
+    monkeypatch.setenv("GPUDL_MNIST", str(training.MNIST10K))
+    first, second = OPERATORS["training_epoch"].problems()
+    assert first.workload == "LeNet, 8,000 images of MNIST"
+    assert second.workload == "CIFAR ResNet-20, 640 generated images of the shape of CIFAR-10"
+
+
+def test_without_files_images_are_generated_and_accuracy_is_not_asked_for(monkeypatch, tmp_path):
+    monkeypatch.delenv("GPUDL_MNIST", raising=False)
+    monkeypatch.setattr(training, "MNIST10K", tmp_path / "missing")
+    first, _ = OPERATORS["training_epoch"].problems()
+    assert first.workload == "LeNet, 8,000 generated images of the shape of MNIST"
+    assert list(OPERATORS["lenet_to_accuracy"].problems()) == []
+
+
+def test_real_cifar_images_are_verified_by_chance():
+    images = training.Images("few images", few_images((3, 32, 32), 64).train, None, real=True)
+    problem = epoch.epoch_problem("CIFAR ResNet-20", images)
+    assert problem.compared((np.array(2.2),)) == problem.expected({})
+    assert problem.compared((np.array(2.4),)) != problem.expected({})
+
+
+def test_models_begin_alike_and_leave_the_generator_as_it_was():
+    from gpudl import random
+
+    random.manual_seed(7)
+    before = random.default_generator.state_dict()
+    first, second = (training.gpudl_model("LeNet") for _ in range(2))
+    assert random.default_generator.state_dict() == before
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert a is not b
+        assert np.array_equal(a.data, b.data)
+
+
+@pytest.mark.torch
+def test_twins_give_what_the_models_give():
+    torch = pytest.importorskip("torch")
+    from gpudl.bench import torch_models
+
+    x = np.random.default_rng(0).standard_normal((2, 3, 64, 64), np.float32)
+    ours = training.gpudl_model("ResNet-50").eval()
+    theirs = torch_models.twin("ResNet-50", torch.device("cpu")).eval()
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(x)).numpy()
+    # Float32 through fifty layers in another order of sums.
+    assert np.abs(ours(x) - expected).max() <= 1e-4 * np.abs(expected).max()
