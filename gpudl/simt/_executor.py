@@ -161,7 +161,13 @@ class Executor:
         self._lines.look_up([*addresses, *(row["pc"] - 1 for row in raw["lines"])])
         kernels = {address: self._lines.function(address) for address in addresses}
         launches = [
-            Launch(kernels[row["kernel"]], tuple(row["grid"]), tuple(row["block"]), row["shared_bytes"], row["count"])
+            Launch(
+                kernels[row["kernel"]],
+                tuple(row["grid"]),
+                tuple(row["block"]),
+                row["shared_bytes"],
+                row["count"],
+            )
             for row in raw["launches"]
         ]
         lines: dict[tuple, dict[str, Any]] = {}
