@@ -33,12 +33,12 @@ from gpudl.simt import _build
 SCHEMA = 1
 NAME, REPORT = "cost.jsonl", "cost.md"
 DTYPES = ("float32", "float16")
-# What the executor does in a second or two: the largest problem of an operator is taken that is no larger than this, ...
-SMALL_BYTES, SMALL_FLOPS = 1.3e7, 4e7
+# What the executor does in seconds: the largest problem of an operator is taken that is no larger than this, ...
+SMALL_BYTES, SMALL_FLOPS = 1.3e7, 1e7
 # ... and where none is so small, the smallest, if it is no larger than this.
 MOST_BYTES, MOST_FLOPS = 3.2e7, 6e8
-# Operations for a byte below which a GPU waits for memory: 19.5 TFLOP/s over 2039 GB/s (data sheet of NVIDIA's A100 80GB,
-# float32 without tensor cores, which the kernels do not use). An H100 waits still sooner.
+# Operations for a byte below which a GPU waits for memory: 19.5 TFLOP/s over 2039 GB/s (NVIDIA's data sheet of the A100
+# 80GB, float32 without tensor cores, which the kernels do not use). An H100 waits still sooner.
 RIDGE = 9.6
 COMPOSED = "training"  # a family whose operators consist of the others
 
@@ -49,10 +49,10 @@ class CostError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Residency:
-    """What the compiler says of a kernel on an architecture, and how many warps a multiprocessor holds of its largest blocks.
+    """What the compiler says of a kernel on an architecture, and how many warps of its largest blocks fit.
 
-    registers : of a thread. static_shared : bytes of a block. stack, spilled : bytes of a thread. blocks, warps : resident
-    on a multiprocessor. occupancy : of the warps that there is room for. limit : what there are not more for.
+    registers : of a thread. static_shared : bytes of a block. stack, spilled : bytes of a thread. blocks, warps : that
+    a multiprocessor holds at a time. occupancy : of the warps that there is room for. limit : why there are not more.
     """
 
     registers: int
@@ -70,8 +70,8 @@ class Kernel:
     """What one kernel did in a call.
 
     launches : each kind once: grid and block (x, y, z), shared_bytes (dynamic, of a block), count.
-    buffers : traffic in bytes, in whole sectors of 32: read and written as often as threads ask, which caches may answer;
-        distinct_read and distinct_written with each sector once a launch, as it crosses memory where caches are perfect.
+    buffers : traffic in bytes, in whole sectors of 32: read and written as often as threads ask, which caches may
+        answer; distinct_read and distinct_written with each sector once a launch, as with perfect caches.
     requests, lanes : of all accesses, shared memory included; a warp's request has up to 32 lanes.
     sectors, needed_sectors : of global memory; the fewest that hold the bytes which each request asks for.
     passes, needed_passes : of shared memory; with bank conflicts and without.
@@ -96,9 +96,9 @@ class Kernel:
 class Cost:
     """What one call of an operator costs.
 
-    floor : bytes that cross memory whoever does the work (`Problem.work`); flops : its operations. bound : "memory" where
-    there are fewer than RIDGE operations for a byte, else "math". moved, asked : bytes of all kernels with each sector once
-    a launch, and as often as asked for. ratio, asked_ratio : of these to the floor.
+    floor : bytes that cross memory whoever does the work (`Problem.work`); flops : its operations. bound : "memory"
+    where there are fewer than RIDGE operations for a byte, else "math". moved, asked : bytes of all kernels with each
+    sector once a launch, and as often as asked for. ratio, asked_ratio : of these to the floor.
     """
 
     operator: str
@@ -120,8 +120,8 @@ def main(
 ) -> int:
     """Count operators (all by default) into `folder`: cost.jsonl and cost.md.
 
-    report : what csrc/compile_report.py printed. None: it is run, which compiles every kernel where nvcc is. ValueError for
-    an operator that is not there, CostError where the executor cannot be built or finds a fault.
+    report : what csrc/compile_report.py printed. None: it is run, which compiles every kernel where nvcc is.
+    ValueError for an operator that is not there, CostError where the executor cannot be built or finds a fault.
     """
     from gpudl.bench import cost_report
 
@@ -154,14 +154,15 @@ def main(
 def problems(names: Sequence[str], dtypes: Sequence[str]) -> tuple[list[Problem], list[str]]:
     """What is counted, and the operators whose problems are all too large.
 
-    Of an operator, one problem for each choice in words and flags of its settings, and for each bound, because these lead
-    to other kernels; the same for every dtype.
+    Of an operator, one problem for each choice in words and flags of its settings, with groups and without, and for
+    each bound, because these lead to other kernels; the same for every dtype.
     """
     alike: dict[tuple, list[Problem]] = {}
     for problem in Selection(tuple(names)).problems("cuda"):
         if OPERATORS[problem.operator].family != COMPOSED:
             words = (item for item in sorted(problem.settings.items()) if isinstance(item[1], str | bool))
-            alike.setdefault((problem.operator, *words, _bound(problem)), []).append(problem)
+            grouped = problem.settings.get("groups", 1) > 1
+            alike.setdefault((problem.operator, *words, grouped, _bound(problem)), []).append(problem)
     chosen = [found for group in alike.values() if (found := _representative(group))]
     counted = {problem.operator for problem in chosen}
     too_large = [name for name in dict.fromkeys(key[0] for key in alike) if name not in counted]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gpudl.bench.cost import MOST_BYTES, MOST_FLOPS, RIDGE, Cost, Kernel
 
 ALLOWED = 1.05  # of the floor: what a kernel bound by memory may move
+SECTOR = 32  # bytes
 TELLING = 0.01  # of the floor: smaller shares are left out of the words
 
 LEGEND = """\
 Counted by the CPU executor (`docs/simt.md`), one call of each operator; no GPU and no time are in it.
 
-- *moved*: bytes between kernels and memory, each 32-byte sector once a launch, over the least that the operator can move
-  (its inputs and results once each). *asked*: the same with every request of a warp, which caches answer in part.
-- *sectors*: of global memory, over the fewest that hold what each request asks for: 1.00 is coalesced. *passes*: of shared
-  memory, over those without bank conflicts. *lanes*: of 32, that take part in a request.
-- registers of a thread, spilled bytes where there are any, and theoretical occupancy with what limits it: from the compile
-  report, for the launch with the largest blocks.
+- *moved*: bytes between kernels and memory, each 32-byte sector once a launch, over the least that the operator can
+  move (its inputs and results once each). *asked*: the same with every request of a warp; caches answer some of them.
+- *sectors*: of global memory, over the fewest that hold what each request asks for: 1.00 is coalesced. *passes*: of
+  shared memory, over those without bank conflicts. *lanes*: of 32, that take part in a request.
+- registers of a thread, and theoretical occupancy with what limits it: from the compile report, for the launch with the
+  largest blocks.
 """
 
 
@@ -49,52 +52,35 @@ def _worst_first(cost: Cost) -> tuple:
 def _summary(memory: Sequence[Cost], costs: Sequence[Cost], too_large: Sequence[str]) -> str:
     over = [cost for cost in memory if cost.ratio > ALLOWED]
     again = [cost for cost in memory if cost.ratio <= ALLOWED < cost.asked_ratio]
-    lines = [
-        f"{len(costs)} calls of {len({cost.operator for cost in costs})} operators, {len(memory)} bound by memory."
+    operators = {cost.operator for cost in costs}
+    parts = [
+        f"{len(costs)} calls of {len(operators)} operators, {len(memory)} of them bound by memory.\n",
+        _listed(
+            f"{len(over)} of these move more than {ALLOWED} times their floor",
+            (f"{_name(cost)}: **{cost.ratio:.2f}** = {_shares(cost, 'distinct_')}" for cost in over),
+        ),
+        _listed(
+            f"{len(again)} more ask for more than {ALLOWED} times their floor; caches have the rest",
+            (f"{_name(cost)}: {cost.asked_ratio:.2f} = {_shares(cost)}" for cost in again),
+        ),
+        _listed(
+            "Source lines that are not coalesced, where it matters",
+            _wasteful(costs, _sectors_matter, "sectors"),
+        ),
+        _listed(
+            "Source lines with bank conflicts, where it matters", _wasteful(costs, _passes_matter, "passes")
+        ),
     ]
-    lines += _listed(
-        f"{len(over)} of these move more than {ALLOWED} times their floor",
-        (f"{_name(cost)}: **{cost.ratio:.2f}** = {_shares(cost, 'distinct_')}" for cost in over),
-    )
-    lines += _listed(
-        f"{len(again)} more ask for more than {ALLOWED} times their floor, and leave the rest to the caches",
-        (f"{_name(cost)}: {cost.asked_ratio:.2f} = {_shares(cost)}" for cost in again),
-    )
-    lines += _listed(
-        f"Source lines that ask for more than {ALLOWED} times the sectors they need, by more than "
-        f"{ALLOWED - 1:.0%} of the floor",
-        _wasteful(costs, lambda cost, line: line["sectors"] > ALLOWED * line["needed_sectors"]
-                  and 32 * (line["sectors"] - line["needed_sectors"]) > (ALLOWED - 1) * cost.floor,
-                  "sectors"),
-    )  # fmt: skip
-    lines += _listed(
-        "Source lines with bank conflicts",
-        _wasteful(costs, lambda cost, line: line["passes"] > line["needed_passes"], "passes"),
-    )
-    spilled = {
-        f"`{kernel.name}` on {architecture}: {found.spilled} bytes, stack of {found.stack}"
-        for cost in costs
-        for kernel in cost.kernels
-        for architecture, found in kernel.compiled.items()
-        if found.spilled or found.stack
-    }
     if any(kernel.compiled for cost in costs for kernel in cost.kernels):
-        lines += _listed("Kernels with spilled registers or a stack frame", sorted(spilled))
-    lines += _listed(
-        f"Not counted, because all problems are larger than {MOST_BYTES / 1e6:g} MB or {MOST_FLOPS / 1e6:g} MFLOP",
-        too_large,
-    )
-    return "\n".join(lines) + "\n"
+        parts.append(_listed("Kernels with spilled registers or a stack frame", _spilled(costs)))
+    larger = f"more than {MOST_BYTES / 1e6:g} MB or {MOST_FLOPS / 1e6:g} MFLOP"
+    parts.append(_listed(f"Operators not counted, because their smallest problem is {larger}", too_large))
+    return "\n".join(parts)
 
 
-def _listed(title: str, items: Iterable[str]) -> list[str]:
-    items = list(items)
-    return [
-        "",
-        f"{title}: none." if not items else f"{title}:",
-        *([""] if items else []),
-        *(f"- {item}" for item in items),
-    ]
+def _listed(title: str, items: Iterable[str]) -> str:
+    bullets = "".join(f"- {item}\n" for item in items)
+    return f"{title}:\n\n{bullets}" if bullets else f"{title}: none.\n"
 
 
 def _name(cost: Cost) -> str:
@@ -103,34 +89,47 @@ def _name(cost: Cost) -> str:
 
 def _shares(cost: Cost, which: str = "") -> str:
     """Which arrays the bytes are of, as parts of the floor."""
-    shares: dict[str, float] = {}
+    shares: dict[str, float] = collections.defaultdict(float)
     for kernel in cost.kernels:
         for buffer in kernel.buffers:
             for way in ("read", "written"):
-                key = f"{buffer['name']} {way}"
-                shares[key] = shares.get(key, 0) + buffer[which + way] / cost.floor
-    telling = sorted(
-        (item for item in shares.items() if item[1] >= TELLING), key=lambda item: (-item[1], item[0])
-    )
-    return " + ".join(f"{share:.2f} {name}" for name, share in telling)
+                shares[f"{buffer['name']} {way}"] += buffer[which + way] / cost.floor
+    telling = [(-share, name) for name, share in shares.items() if share >= TELLING]
+    return " + ".join(f"{-share:.2f} {name}" for share, name in sorted(telling))
+
+
+def _sectors_matter(cost: Cost, kernel: Kernel, line: dict[str, Any]) -> bool:
+    return SECTOR * (line["sectors"] - line["needed_sectors"]) > (ALLOWED - 1) * cost.floor
+
+
+def _passes_matter(cost: Cost, kernel: Kernel, line: dict[str, Any]) -> bool:
+    return line["passes"] - line["needed_passes"] > (ALLOWED - 1) * kernel.needed_passes
 
 
 def _wasteful(
-    costs: Iterable[Cost], told: Callable[[Cost, dict[str, Any]], bool], what: str
+    costs: Iterable[Cost], matters: Callable[[Cost, Kernel, dict[str, Any]], bool], what: str
 ) -> Iterator[str]:
     """Each source line once, with the call in which it is worst."""
     worst: dict[tuple, tuple[float, str]] = {}
     for cost in costs:
         for kernel in cost.kernels:
-            for line in kernel.wasteful:
-                if told(cost, line):
-                    key = (kernel.name.partition("<")[0], line["line"], line["space"], line["operation"])
-                    ratio = line[what] / line[f"needed_{what}"]
-                    worst[key] = max(worst.get(key, (0.0, "")), (ratio, _name(cost)))
-    for (kernel, line, space, operation), (ratio, name) in sorted(
-        worst.items(), key=lambda item: (-item[1][0], item[0])
-    ):
-        yield f"`{line}` in `{kernel}`, {space} {operation}: {ratio:.2f} times ({name})"
+            for line in filter(functools.partial(matters, cost, kernel), kernel.wasteful):
+                key = (kernel.name.partition("<")[0], line["line"], line["space"], line["operation"])
+                ratio = line[what] / line[f"needed_{what}"]
+                worst[key] = max(worst.get(key, (0.0, "")), (ratio, _name(cost)))
+    for key, (ratio, name) in sorted(worst.items(), key=lambda item: (-item[1][0], item[0])):
+        kernel_name, place, space, operation = key
+        yield f"`{place}` in `{kernel_name}`, {space} {operation}: {ratio:.2f} times ({name})"
+
+
+def _spilled(costs: Iterable[Cost]) -> list[str]:
+    return sorted({
+        f"`{kernel.name}` on {architecture}: {found.spilled} bytes spilled, {found.stack} of stack"
+        for cost in costs
+        for kernel in cost.kernels
+        for architecture, found in kernel.compiled.items()
+        if found.spilled or found.stack
+    })  # fmt: skip
 
 
 # ---- tables
@@ -138,8 +137,8 @@ def _wasteful(
 
 def _table(costs: Sequence[Cost]) -> str:
     architectures = sorted({name for cost in costs for kernel in cost.kernels for name in kernel.compiled})
-    titles = ["operator", "problem", "dtype", "moved", "asked", "kernel", "launches, blocks x threads", "sectors", "passes",
-              "lanes", *architectures]  # fmt: skip
+    titles = ["operator", "problem", "dtype", "moved", "asked"]
+    titles += ["kernel", "launches, blocks x threads", "sectors", "passes", "lanes", *architectures]
     rows = [titles, ["---"] * 3 + ["---:"] * 2 + ["---"] * 2 + ["---:"] * 3 + ["---"] * len(architectures)]
     for cost in costs:
         first = [cost.operator, cost.workload, cost.dtype, f"{cost.ratio:.2f}", f"{cost.asked_ratio:.2f}"]
@@ -178,5 +177,4 @@ def _over(count: int, needed: int) -> str:
 def _compiled(kernel: Kernel, architecture: str) -> str:
     if (found := kernel.compiled.get(architecture)) is None:
         return ""
-    spilled = f", {found.spilled} B spilled" if found.spilled else ""
-    return f"{found.registers} registers{spilled}, {found.occupancy:.0%} ({found.limit})"
+    return f"{found.registers} registers, {found.occupancy:.0%} ({found.limit})"

@@ -1,7 +1,7 @@
 """How many warps of a kernel a multiprocessor holds, from what the compiler says of it and from its launch.
 
 What a multiprocessor has: CUDA C++ Programming Guide, "Compute Capabilities", tables of features and technical
-specifications. How it is handed out: cuda_occupancy.h of the CUDA toolkit, which NVIDIA's occupancy calculator uses too.
+specifications. How it is handed out: cuda_occupancy.h of the CUDA toolkit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHARED_UNIT, SHARED_RESERVED = 128, 1024  # bytes: allocated at a time; kept of 
 
 @dataclasses.dataclass(frozen=True)
 class Multiprocessor:
-    """warps, blocks : resident at most. shared, shared_of_a_block : bytes of shared memory, all of it chosen over L1."""
+    """warps, blocks : that it holds at most. shared, shared_of_a_block : bytes, the most that a kernel may choose."""
 
     warps: int
     blocks: int
@@ -49,7 +49,7 @@ class Compiled:
 
 @dataclasses.dataclass(frozen=True)
 class Occupancy:
-    """blocks, warps : resident at a time. share : of the warps that there is room for. limit : what there are not more for."""
+    """blocks, warps : at a time. share : of the warps that there is room for. limit : why there are not more."""
 
     blocks: int
     warps: int
@@ -58,9 +58,9 @@ class Occupancy:
 
 
 def read_report(text: str) -> Iterator[Compiled]:
-    """What csrc/compile_report.py printed: `name  |  sm_80: 30 registers, 128 B shared, 8 B stack, 16 B spilled; sm_90a: ...`.
+    """What csrc/compile_report.py printed, of each kernel and architecture; sm_90a counts as sm_90.
 
-    sm_90a is sm_90 with more instructions, and counts as that.
+    A line is `name  |  sm_80: 30 registers, 128 B shared, 8 B stack, 16 B spilled; sm_90a: 32 registers, 0 B shared`.
     """
     pattern = re.compile(
         r"(sm_\d+)[a-z]?: (\d+) registers, (\d+) B shared(?:, (\d+) B stack, (\d+) B spilled)?(?=;|$)"

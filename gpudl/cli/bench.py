@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (bench-<time>)")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in that folder")
     parser.add_argument("--cost", action="store_true",
-                        help="count what every kernel asks of memory, by the CPU executor: no GPU, no time")  # fmt: skip
+                        help="count what kernels ask of memory, on the CPU executor: no GPU, no time")  # fmt: skip
     parser.add_argument("--compile-report", type=Path, metavar="FILE",
                         help="with --cost: what csrc/compile_report.py printed, where nvcc is not at hand")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="say what there is to measure, and who contends")
