@@ -56,6 +56,13 @@ def readable(names: list[str]) -> list[str]:
     return short
 
 
+def _version() -> str:
+    """As in "release 13.0, V13.0.88"."""
+    command = [build_cuda.find_nvcc(), "--version"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return re.search(r"release .*", printed)[0]
+
+
 def main() -> int:
     if (reason := build_cuda.missing_because()) is not None:
         print(f"compile report skipped: {reason}")
@@ -63,6 +70,7 @@ def main() -> int:
     folder = build_cuda.CSRC.parent / "build" / "cuda"
     start = time.perf_counter()
     compiled = build_cuda.build(folder / "_cuda.so", folder)
+    print(f"nvcc {_version()}")
     print(f"{len(compiled)} files compiled in {time.perf_counter() - start:.0f} s")
     kernels = [kernel for path in sorted(folder.glob("*.cu.log")) for kernel in kernels_of(path.read_text())]
     names = readable([kernel.name for kernel in kernels])

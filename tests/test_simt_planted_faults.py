@@ -186,6 +186,15 @@ def test_costs(planted):
     assert bytes_read == {"argument 0": (1024, 0), "argument 1": (0, 128)}
 
 
+def test_launches(planted):
+    x, y = inputs(1024, 1024)
+    for _ in range(2):
+        planted.launch_column_read(x, y)
+    (launch,) = planted.profile().launches
+    assert launch == simt.Launch("column_read_kernel", (1, 1, 1), (32, 1, 1), 0, 2)
+    assert (launch.blocks, launch.threads) == (1, 32)
+
+
 @pytest.mark.parametrize(("padded", "factor"), [(0, 32), (1, 1)])
 def test_bank_conflicts(planted, padded, factor):
     planted.launch_bank_conflict(*inputs(1024, 1024), padded)

@@ -238,6 +238,7 @@ void run_grid(const LaunchConfig& config, const KernelCall& call) {
   grid_abandoned = false;
   random_state = schedule.seed * 0x9e3779b97f4a7c15ull + 1;
   block.threads = static_cast<int>(config.block.x * config.block.y * config.block.z);
+  block.dynamic_shared_bytes = config.shared_bytes;
   for (int i = 0; i < block.threads; i++) {
     Thread& thread = block.thread[i];
     const unsigned linear = static_cast<unsigned>(i);

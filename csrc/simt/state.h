@@ -32,6 +32,7 @@ struct Block {
   int threads = 0;  // of one block
   int alive = 0;    // that have not returned from the kernel
   std::uint64_t serial = 0;
+  std::size_t dynamic_shared_bytes = 0;  // that the launch asked for
   Thread thread[kMaxThreads];
 };
 extern Block block;

@@ -42,10 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder of the run (bench-<time>)")
     parser.add_argument("--resume", type=Path, metavar="DIR",
                         help="go on with the run in that folder, with the options that it was begun with")  # fmt: skip
+    parser.add_argument("--cost", action="store_true",
+                        help="count what kernels ask of memory, on the CPU executor: no GPU, no time")  # fmt: skip
+    parser.add_argument("--compile-report", type=Path, metavar="FILE",
+                        help="with --cost: what csrc/compile_report.py printed, where nvcc is not at hand")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="say what there is to measure, and who contends")
 
 
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.cost or arguments.compile_report:
+        return _cost(arguments)
     from gpudl.bench import operators, outputs
     from gpudl.bench.progress import Progress
 
@@ -168,3 +174,19 @@ def _arguments(problems: list[Problem]) -> str:
     smallest = min(problems, key=lambda problem: problem.work.bytes_moved(problem.dtype))
     arrays = list(smallest.inputs(np.random.default_rng(0)))
     return ", ".join(arrays + (["*", *smallest.settings] if smallest.settings else []))
+
+
+def _cost(arguments: argparse.Namespace) -> int:
+    from gpudl.bench import cost
+
+    if not arguments.cost:
+        raise ConfigError("--compile-report: only with --cost")
+    for name in ("workload", "quick", "seconds", "files", "resume", "list"):
+        if getattr(arguments, name):
+            raise ConfigError(f"{'--with' if name == 'files' else '--' + name}: not with --cost")
+    folder = arguments.output or Path("bench-cost")
+    dtypes = dict.fromkeys(arguments.dtype or cost.DTYPES)
+    try:
+        return cost.main(arguments.operators, folder, dtypes=tuple(dtypes), report=arguments.compile_report)
+    except (ValueError, OSError, cost.CostError) as error:
+        raise ConfigError(f"bench --cost: {error}") from None

@@ -35,7 +35,7 @@ from gpudl._errors import CudaError
 from gpudl.simt import _build
 from gpudl.simt._build import VARIANTS, build_own, module_path, unavailable_because
 from gpudl.simt._compile import CompileError
-from gpudl.simt._executor import Access, BufferCost, Executor, Finding, LineCost, Profile
+from gpudl.simt._executor import Access, BufferCost, Executor, Finding, Launch, LineCost, Profile
 
 __all__ = [
     "VARIANTS",
@@ -44,6 +44,7 @@ __all__ = [
     "CompileError",
     "Executor",
     "Finding",
+    "Launch",
     "LineCost",
     "Module",
     "Profile",

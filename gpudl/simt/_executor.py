@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import json
+import math
+import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +89,28 @@ class BufferCost:
 
 
 @dataclasses.dataclass(frozen=True)
+class Launch:
+    """How a kernel was launched, `count` times alike. shared_bytes : dynamic shared memory of a block."""
+
+    kernel: str
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    shared_bytes: int
+    count: int
+
+    @property
+    def blocks(self) -> int:
+        return math.prod(self.grid)
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return math.prod(self.block)
+
+
+@dataclasses.dataclass(frozen=True)
 class Profile:
+    launches: list[Launch]
     lines: list[LineCost]
     buffers: list[BufferCost]
 
@@ -133,9 +157,19 @@ class Executor:
     def profile(self) -> Profile:
         """The cost of all launches since `clear`. Empty where the build has no checks."""
         raw = json.loads(self.library.simt_profile())
-        kernels = {
-            row["kernel"]: self._lines.function(row["kernel"]) for part in raw.values() for row in part
-        }
+        addresses = {row["kernel"] for part in raw.values() for row in part}
+        self._lines.look_up([*addresses, *(row["pc"] - 1 for row in raw["lines"])])
+        kernels = {address: self._lines.function(address) for address in addresses}
+        launches = [
+            Launch(
+                kernels[row["kernel"]],
+                tuple(row["grid"]),
+                tuple(row["block"]),
+                row["shared_bytes"],
+                row["count"],
+            )
+            for row in raw["launches"]
+        ]
         lines: dict[tuple, dict[str, Any]] = {}
         for row in raw["lines"]:
             row["kernel"] = kernels[row["kernel"]]
@@ -146,7 +180,7 @@ class Executor:
                 for name in ("requests", "lanes", "sectors", "needed_sectors", "passes", "needed_passes"):
                     same[name] += row[name]
         buffers = [BufferCost(**(row | {"kernel": kernels[row["kernel"]]})) for row in raw["buffers"]]
-        return Profile([LineCost(**row) for row in lines.values()], buffers)
+        return Profile(launches, [LineCost(**row) for row in lines.values()], buffers)
 
     def clear(self) -> None:
         """Forget findings and profile."""
@@ -187,9 +221,19 @@ class _SourceLines:
         chosen = next((p for p in places if not any(part in p for part in self._HELPERS)), places[0])
         return Path(chosen.partition(" ")[0]).name
 
+    def look_up(self, addresses: Iterable[int]) -> None:
+        """All at once: each call of addr2line reads the library's tables anew."""
+        new = sorted(set(addresses) - self._known.keys())
+        if not new:
+            return
+        command = ["addr2line", "-e", str(self._library), "-a", "-i", "-f", "-C"]
+        asked = "\n".join(map(hex, new))
+        printed = subprocess.run(command, input=asked, capture_output=True, text=True, check=True).stdout
+        _, *answers = re.split("^0x([0-9a-f]+)\n", printed, flags=re.MULTILINE)
+        for address, answer in zip(answers[::2], answers[1::2], strict=True):
+            frames = answer.splitlines()
+            self._known[int(address, 16)] = list(zip(frames[::2], frames[1::2], strict=True))
+
     def _frames(self, address: int) -> list[tuple[str, str]]:
-        if address not in self._known:
-            command = ["addr2line", "-e", str(self._library), "-i", "-f", "-C", hex(address)]
-            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-            self._known[address] = list(zip(printed[::2], printed[1::2], strict=True))
+        self.look_up([address])
         return self._known[address]

@@ -19,11 +19,14 @@ struct Buffer {
   bool writable;
   // One flag per byte where the buffer came unwritten, else empty: all of it may be read.
   std::vector<bool> written;
+  std::uint64_t place;  // see place_of
 };
 
 namespace {
 
+constexpr std::uint64_t kPlaces = 256;  // a buffer begins in the first 16 bytes of so many
 std::vector<Buffer> buffers;
+std::uint64_t free_place = kPlaces;
 const char *image_begin, *image_end;       // this module's own code and data
 unsigned char carved[kSharedMemoryBytes];  // whether a byte belongs to a variable
 unsigned char shared_written[kSharedMemoryBytes];
@@ -164,6 +167,18 @@ const Buffer* buffer_at(const void* address) {
   return nullptr;
 }
 
+std::uint64_t place_of(const void* address) {
+  const Buffer* buffer = buffer_at(address);
+  return buffer->place + static_cast<std::uint64_t>(static_cast<const char*>(address) - buffer->data);
+}
+
+const Buffer* buffer_at_place(std::uint64_t place) {
+  for (const Buffer& buffer : buffers) {
+    if (place >= buffer.place / kPlaces * kPlaces && place < buffer.place + buffer.bytes) return &buffer;
+  }
+  return nullptr;
+}
+
 const std::string& buffer_name(const Buffer& buffer) { return buffer.name; }
 std::size_t buffer_bytes(const Buffer& buffer) { return buffer.bytes; }
 
@@ -238,7 +253,9 @@ namespace simt {
 
 void register_buffer(const void* data, std::size_t bytes, const char* name, BufferUse use) {
   const bool shared_with_an_input = bytes && checks::buffer_at(data);
-  checks::buffers.push_back({static_cast<const char*>(data), bytes, name, use != BufferUse::read, {}});
+  const std::uint64_t place = checks::free_place + reinterpret_cast<std::uintptr_t>(data) % 16;
+  checks::free_place = (place + bytes) / checks::kPlaces * checks::kPlaces + checks::kPlaces;
+  checks::buffers.push_back({static_cast<const char*>(data), bytes, name, use != BufferUse::read, {}, place});
   if (use == BufferUse::write && !shared_with_an_input) checks::buffers.back().written.resize(bytes);
 }
 

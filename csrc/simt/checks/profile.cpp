@@ -1,9 +1,11 @@
-// What the memory system would be asked: requests, sectors and bank conflicts per source line, bytes per buffer.
+// What was launched, and what the memory system would be asked: requests, sectors and bank conflicts per source line,
+// bytes per buffer.
 //
 // Fibers run one after the other, so requests are put together afterwards: the n-th execution of an instruction by each
 // lane of a warp, counted from the last point where the warp met, is one request. The figures are those of a warp that
 // stays together between meetings.
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <set>
@@ -31,6 +33,15 @@ struct Instruction {
   }
 };
 
+struct Launch {
+  const void* kernel;
+  std::array<unsigned, 3> grid, block;
+  std::size_t shared_bytes;  // dynamic
+  bool operator<(const Launch& other) const {
+    return std::tie(kernel, grid, block, shared_bytes) <
+           std::tie(other.kernel, other.grid, other.block, other.shared_bytes);
+  }
+};
 struct Line {
   unsigned bytes = 0;  // of one lane's access
   bool atomic = false;
@@ -44,6 +55,7 @@ struct Traffic {
   long distinct_read = 0, distinct_written = 0;
 };
 
+std::map<Launch, long> launches;                                 // how often
 std::map<std::pair<const void*, Instruction>, Line> lines;       // by kernel
 std::map<std::pair<const void*, std::string>, Traffic> traffic;  // by kernel and buffer
 std::set<std::uint64_t> sectors_read, sectors_written;           // by the running grid
@@ -64,10 +76,7 @@ std::map<Instruction, Stream> streams[kMaxWarps];
 std::uint32_t returned_lanes[kMaxWarps];
 
 void count_traffic(std::uint64_t sector, bool write) {
-  const Buffer* buffer = buffer_at(reinterpret_cast<const void*>(sector * kSector));
-  // The first sector of a buffer may begin before it.
-  for (unsigned i = 1; !buffer && i < kSector; i++)
-    buffer = buffer_at(reinterpret_cast<const void*>(sector * kSector + i));
+  const Buffer* buffer = buffer_at_place(sector * kSector);
   if (!buffer) return;
   Traffic& counts = traffic[{kernel_call.kernel, buffer_name(*buffer)}];
   counts.bytes = buffer_bytes(*buffer);
@@ -136,6 +145,10 @@ void retire_warp(int warp) {
 }  // namespace
 
 void profile_grid_begin() {
+  launches[{kernel_call.kernel,
+            {grid_extent.x, grid_extent.y, grid_extent.z},
+            {block_extent.x, block_extent.y, block_extent.z},
+            block.dynamic_shared_bytes}]++;
   sectors_read.clear();
   sectors_written.clear();
 }
@@ -167,7 +180,7 @@ void count_access(const void* address, unsigned bytes, unsigned flags, const voi
   const std::size_t number = stream.executions[current->lane]++;
   if (number >= stream.requests.size()) stream.requests.resize(number + 1);
   Request& request = stream.requests[number];
-  request.address[current->lane] = shared ? shared_offset(address) : reinterpret_cast<std::uint64_t>(address);
+  request.address[current->lane] = shared ? shared_offset(address) : place_of(address);
   request.lanes |= 1u << current->lane;
 }
 
@@ -178,7 +191,17 @@ namespace simt {
 std::string profile_json() {
   using namespace checks;
   auto number = [](const char* name, long value) { return std::string(",\"") + name + "\":" + std::to_string(value); };
-  std::string json = "{\"lines\":[";
+  auto extent = [](const char* name, const std::array<unsigned, 3>& value) {
+    return std::string(",\"") + name + "\":[" + std::to_string(value[0]) + "," + std::to_string(value[1]) + "," +
+           std::to_string(value[2]) + "]";
+  };
+  std::string json = "{\"launches\":[";
+  for (const auto& [launch, count] : launches) {
+    if (json.back() != '[') json += ",";
+    json += "{\"kernel\":" + json_address(launch.kernel) + extent("grid", launch.grid) + extent("block", launch.block) +
+            number("shared_bytes", static_cast<long>(launch.shared_bytes)) + number("count", count) + "}";
+  }
+  json += "],\"lines\":[";
   for (const auto& [key, line] : lines) {
     const Instruction& instruction = key.second;
     if (json.back() != '[') json += ",";
@@ -203,6 +226,7 @@ std::string profile_json() {
 }
 
 void clear_profile() {
+  checks::launches.clear();
   checks::lines.clear();
   checks::traffic.clear();
 }
