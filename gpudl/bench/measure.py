@@ -12,7 +12,7 @@ import numpy as np
 import gpudl
 from gpudl.bench.contender import Contender, Prepared, UnsupportedError
 from gpudl.bench.device import Ceilings, Device
-from gpudl.bench.problem import DTYPES, OPERATORS, Inputs, Problem, Results
+from gpudl.bench.problem import DTYPES, OPERATORS, TOLERANCES, Inputs, Problem, Results
 from gpudl.bench.record import Row
 
 WARM_UP_SECONDS = 0.2  # of each contender
@@ -45,6 +45,7 @@ def measure(
         ready = [entrant for entrant in entrants if _make_ready(entrant, problem, inputs, expected, device)]
         for entrant in _timed(ready, device, seconds):
             _conclude(entrant, problem, device, ceilings)
+        device.release()
         rows += [entrant.row for entrant in entrants]
     return rows
 
@@ -72,9 +73,12 @@ def error_of(results: Results, expected: Results) -> float:
 
 def _empty_row(problem: Problem, contender: Contender, cache: str) -> Row:
     family = OPERATORS[problem.operator].family
+    tolerance = problem.allowed_error
+    if contender.math is not None:
+        tolerance = max(tolerance, TOLERANCES[contender.math])
     return Row(
         problem.operator, family, problem.workload, problem.dtype, contender.name, cache, "ok",
-        tolerance=problem.allowed_error, difference=contender.difference,
+        tolerance=tolerance, difference=contender.difference,
     )  # fmt: skip
 
 
@@ -111,7 +115,7 @@ def _make_ready(
         entrant.note(status="failed", detail=_reason(failure))
         return False
     entrant.note(error=min(error, 1e300), detail=prepared[0].detail)
-    if error > problem.allowed_error:
+    if error > entrant.row.tolerance:
         entrant.note(status="wrong")
         return False
     entrant.calls = [each.call for each in prepared]
@@ -130,11 +134,11 @@ def _timed(entrants: Sequence[_Entrant], device: Device, seconds: float) -> list
     for entrant in entrants:
         used = 0.0
         while entrant in going and used < WARM_UP_SECONDS:
-            used += sum(_turn(entrant, going, device, 1))
+            used += _spent(_turn(entrant, going, device, 1), entrant, device)
     for turn in range(MAX_TURNS):
         for entrant in _rotated(going, turn):
             entrant.seconds.append(_turn(entrant, going, device, CALLS_PER_TURN))
-        used = sum(sum(map(sum, entrant.seconds)) for entrant in going)
+        used = sum(_spent(readings, entrant, device) for entrant in going for readings in entrant.seconds)
         if turn + 1 >= MIN_TURNS and used >= seconds * len(going):
             break
     return going
@@ -150,6 +154,11 @@ def _turn(entrant: _Entrant, going: list[_Entrant], device: Device, calls: int) 
         return []
 
 
+def _spent(readings: list[float], entrant: _Entrant, device: Device) -> float:
+    """Seconds of all calls that the readings are means of."""
+    return sum(readings) * device.how_timed(entrant.calls).calls if readings else 0.0
+
+
 def _reason(failure: Exception) -> str:
     return f"{type(failure).__name__}: {failure}"[:2000]
 
@@ -160,19 +169,21 @@ def _rotated(entrants: Sequence[_Entrant], turn: int) -> list[_Entrant]:
 
 
 def _conclude(entrant: _Entrant, problem: Problem, device: Device, ceilings: Ceilings) -> None:
-    calls = [call for turn in entrant.seconds for call in turn]
-    low, median, high = statistics.quantiles(calls, n=4, method="inclusive")
-    work = problem.work
-    floor, bound = ceilings.floor(work.flops, work.bytes_moved(problem.dtype), problem.dtype)
+    readings = [reading for turn in entrant.seconds for reading in turn]
+    low, median, high = statistics.quantiles(readings, n=4, method="inclusive")
+    how = device.how_timed(entrant.calls)
+    work, math = problem.work, entrant.contender.math or problem.dtype
+    floor, bound = ceilings.floor(work.flops, work.bytes_moved(problem.dtype), math)
     entrant.note(
         seconds=median,
         low=low,
         high=high,
         turns=tuple(statistics.median(turn) for turn in entrant.seconds),
-        calls=len(calls),
+        calls=len(readings) * how.calls,
         host_seconds=device.host_seconds(entrant.calls[0]),
         floor=floor,
         bound=bound,
         share=floor / median,
-        **dataclasses.asdict(device.telemetry()),
+        detail="; ".join(filter(None, (entrant.row.detail, how.remark))),
+        **dataclasses.asdict(how.telemetry),
     )

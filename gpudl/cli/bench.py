@@ -6,8 +6,12 @@ import argparse
 import datetime
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpudl.cli.config import ConfigError
+
+if TYPE_CHECKING:
+    from gpudl.bench.device import Device
 
 DESCRIPTION = (
     "Time operators beside other libraries and the limit of the machine. Every contender's results are compared with "
@@ -35,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     from gpudl.bench import operators
-    from gpudl.bench.cpu import CpuDevice
     from gpudl.bench.session import Selection, Session, load_file
 
     operators.load()
@@ -48,13 +51,25 @@ def main(arguments: argparse.Namespace) -> int:
         arguments.quick,
     )
     folder = arguments.resume or arguments.output or Path(f"bench-{datetime.datetime.now():%Y%m%d-%H%M%S}")
+    device = _device(arguments.device)
     try:
-        session = Session(folder, CpuDevice(), selection, seconds=arguments.seconds, arguments=sys.argv[2:],
+        session = Session(folder, device, selection, seconds=arguments.seconds, arguments=sys.argv[2:],
                           resume=arguments.resume is not None)  # fmt: skip
     except ValueError as error:
         raise ConfigError(f"bench: {error}") from None
     session.run(lambda problem: None, _print)
     return 0
+
+
+def _device(name: str) -> Device:
+    """BackendError where there is no GPU, or nothing to reach it with."""
+    if name == "cuda":
+        from gpudl.bench.cuda import CudaDevice
+
+        return CudaDevice()
+    from gpudl.bench.cpu import CpuDevice
+
+    return CpuDevice()
 
 
 def _print(rows: list) -> None:
