@@ -8,6 +8,7 @@ from typing import Any
 
 KINDS = ("array", "torch")
 DEVICES = ("cpu", "cuda")
+MATHS = ("tf32",)
 
 
 class UnsupportedError(Exception):
@@ -35,6 +36,10 @@ class Contender:
     prepares: bool
     devices: tuple[str, ...]
     difference: str
+    math: str | None = None
+
+    def takes(self, device: str, dtype: str) -> bool:
+        return device in self.devices and (self.math is None or dtype == "float32")
 
     def prepare(self, inputs: dict[str, Any], settings: dict[str, Any]) -> Prepared:
         """The call to time, on these arrays."""
@@ -55,6 +60,7 @@ def contender(
     prepares: bool = False,
     devices: tuple[str, ...] = DEVICES,
     difference: str = "",
+    math: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function for an operator: it is verified, timed and reported like gpudl's own.
 
@@ -71,6 +77,8 @@ def contender(
         `Prepared` with a remark for the row. Only that call is timed.
     devices : where it runs, of "cpu" and "cuda".
     difference : what sets it apart in dtype, layout, math mode, workspace or determinism; printed in its rows.
+    math : "tf32" for one that multiplies float32 in TF32: it takes float32 problems only, and its tolerance and its
+        ceiling are those of TF32.
 
     The function raises `bench.UnsupportedError` for a problem that it cannot do. Its result is an array, or a tuple of
     them.
@@ -83,11 +91,14 @@ def contender(
     if not devices or set(devices) - set(DEVICES):
         raise ValueError(f"contender {name!r}: devices must be of {', '.join(DEVICES)}, got {devices!r}")
 
+    if math is not None and math not in MATHS:
+        raise ValueError(f"contender {name!r}: math must be None or one of {', '.join(MATHS)}, got {math!r}")
+
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         others = CONTENDERS.setdefault(operator, {})
         if name in others:
             raise ValueError(f"contender: {operator} has a contender {name!r} already")
-        others[name] = Contender(operator, name, function, arrays, prepares, devices, difference)
+        others[name] = Contender(operator, name, function, arrays, prepares, devices, difference, math)
         return function
 
     return register

@@ -58,7 +58,7 @@ class CpuDevice(Device):
 
     def place(self, inputs: Inputs, kind: str) -> dict[str, Any]:
         own = {name: array.copy(order="K") for name, array in inputs.items()}
-        return {name: _tensor(array) if kind == "torch" else array for name, array in own.items()}
+        return {name: host_tensor(array) if kind == "torch" else array for name, array in own.items()}
 
     def fetch(self, results: Any) -> Results:
         return tuple(host_float64(array) for array in as_arrays(results))
@@ -97,7 +97,7 @@ class CpuDevice(Device):
         return min(statistics.median(self.turn([call], 3)) for _ in range(3))
 
 
-def _tensor(array: np.ndarray) -> Any:
+def host_tensor(array: np.ndarray) -> Any:
     import torch
 
     if array.dtype == ml_dtypes.bfloat16:

@@ -22,9 +22,12 @@ class Ceilings:
     matmul: dict[str, float]
     launch: float = 0
 
-    def floor(self, flops: float, bytes_moved: float, dtype: str) -> tuple[float, str]:
-        """Seconds that work takes at least, and what binds: max(flops / rate, bytes / bandwidth, one launch)."""
-        rate = self.matmul.get(dtype, self.matmul["float32"])
+    def floor(self, flops: float, bytes_moved: float, math: str) -> tuple[float, str]:
+        """Seconds that work takes at least, and what binds: max(flops / rate, bytes / bandwidth, one launch).
+
+        math : a dtype, or "tf32".
+        """
+        rate = self.matmul.get(math, self.matmul["float32"])
         return max((flops / rate, "math"), (bytes_moved / self.copy, "memory"), (self.launch, "launch"))
 
 
@@ -34,6 +37,18 @@ class Telemetry:
     power_w: float | None = None
     temperature_c: float | None = None
     throttled: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class HowTimed:
+    """What a reader should know of a contender's readings.
+
+    calls : that one reading is the mean of. remark : how they were taken, for the row. telemetry : while they were.
+    """
+
+    calls: int = 1
+    remark: str = ""
+    telemetry: Telemetry = Telemetry()
 
 
 class Device(abc.ABC):
@@ -61,7 +76,10 @@ class Device(abc.ABC):
 
     @abc.abstractmethod
     def turn(self, calls: Sequence[Callable[[], Any]], count: int) -> list[float]:
-        """Seconds of each of `count` calls, one set of inputs after the other."""
+        """`count` readings of the seconds that a call takes, one set of inputs after the other.
+
+        It is asked again and again with the same `calls`, until `release`.
+        """
 
     @abc.abstractmethod
     def host_seconds(self, call: Callable[[], Any]) -> float | None:
@@ -71,8 +89,12 @@ class Device(abc.ABC):
     def ceilings(self) -> Ceilings:
         """Measured, now."""
 
-    def telemetry(self) -> Telemetry:
-        return Telemetry()
+    def how_timed(self, calls: Sequence[Callable[[], Any]]) -> HowTimed:
+        """Of calls that have had turns."""
+        return HowTimed()
+
+    def release(self) -> None:  # noqa: B027 (most devices keep nothing)
+        """The calls that had turns so far have no more: what is kept of them goes."""
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

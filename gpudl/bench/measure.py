@@ -12,7 +12,7 @@ import numpy as np
 import gpudl
 from gpudl.bench.contender import Contender, Prepared, UnsupportedError
 from gpudl.bench.device import Ceilings, Device, as_arrays
-from gpudl.bench.problem import DTYPES, OPERATORS, Inputs, Problem, Results, widened
+from gpudl.bench.problem import DTYPES, OPERATORS, TOLERANCES, Inputs, Problem, Results, widened
 from gpudl.bench.record import Row
 
 WARM_UP_SECONDS = 0.2  # of each contender
@@ -45,6 +45,7 @@ def measure(
         ready = [entrant for entrant in entrants if _make_ready(entrant, problem, inputs, expected, device)]
         for entrant in _timed(ready, device, seconds, problem.calls):
             _conclude(entrant, device, ceilings)
+        device.release()
         rows += [entrant.row for entrant in entrants]
     return rows
 
@@ -71,10 +72,12 @@ def error_of(results: Results, expected: Results) -> float:
 
 
 def _empty_row(problem: Problem, contender: Contender, cache: str) -> Row:
-    family, work = OPERATORS[problem.operator].family, problem.work
+    family, work, tolerance = OPERATORS[problem.operator].family, problem.work, problem.allowed_error
+    if contender.math is not None:
+        tolerance = max(tolerance, TOLERANCES[contender.math])
     return Row(
         problem.operator, family, problem.workload, problem.dtype, contender.name, cache, "ok", problem.group,
-        tolerance=problem.allowed_error, flops=work.flops, bytes=work.bytes_moved(problem.dtype),
+        tolerance=tolerance, flops=work.flops, bytes=work.bytes_moved(problem.dtype),
         difference=contender.difference,
     )  # fmt: skip
 
@@ -115,7 +118,7 @@ def _make_ready(
         entrant.note(status="failed", detail=_reason(failure))
         return False
     entrant.note(error=min(error, 1e300), detail=prepared[0].detail)
-    if error > problem.allowed_error:
+    if error > entrant.row.tolerance:
         entrant.note(status="wrong")
         return False
     entrant.calls = [each.call for each in prepared]
@@ -138,11 +141,11 @@ def _timed(entrants: Sequence[_Entrant], device: Device, seconds: float, calls: 
         # Twice as many calls each time: a turn costs much more than a short call does.
         used, count = 0.0, 1
         while entrant in going and used < WARM_UP_SECONDS:
-            used += sum(_turn(entrant, going, device, count))
+            used += _spent(_turn(entrant, going, device, count), entrant, device)
             count *= 2
     for turn in range(MAX_TURNS):
         _take_turns(going, turn, device, CALLS_PER_TURN)
-        used = sum(sum(map(sum, entrant.seconds)) for entrant in going)
+        used = sum(_spent(readings, entrant, device) for entrant in going for readings in entrant.seconds)
         if turn + 1 >= MIN_TURNS and used >= seconds * len(going):
             break
     return going
@@ -163,6 +166,11 @@ def _turn(entrant: _Entrant, going: list[_Entrant], device: Device, calls: int) 
         return []
 
 
+def _spent(readings: list[float], entrant: _Entrant, device: Device) -> float:
+    """Seconds of all calls that the readings are means of."""
+    return sum(readings) * device.how_timed(entrant.calls).calls if readings else 0.0
+
+
 def _reason(failure: Exception) -> str:
     return f"{type(failure).__name__}: {failure}"[:2000]
 
@@ -178,19 +186,22 @@ def _conclude(entrant: _Entrant, device: Device, ceilings: Ceilings) -> None:
     except Exception as failure:  # as above
         entrant.note(status="failed", detail=_reason(failure))
         return
-    calls = [call for turn in entrant.seconds for call in turn]
-    low, median, high = statistics.quantiles(calls * 2 if len(calls) == 1 else calls, n=4, method="inclusive")
-    row = entrant.row
-    floor, bound = ceilings.floor(row.flops, row.bytes, row.dtype)
+    readings = [reading for turn in entrant.seconds for reading in turn]
+    low, median, high = statistics.quantiles(
+        readings * 2 if len(readings) == 1 else readings, n=4, method="inclusive"
+    )
+    how, row = device.how_timed(entrant.calls), entrant.row
+    floor, bound = ceilings.floor(row.flops, row.bytes, entrant.contender.math or row.dtype)
     entrant.note(
         seconds=median,
         low=low,
         high=high,
         turns=tuple(statistics.median(turn) for turn in entrant.seconds),
-        calls=len(calls),
+        calls=len(readings) * how.calls,
         host_seconds=host_seconds,
         floor=floor,
         bound=bound,
         share=floor / median,
-        **dataclasses.asdict(device.telemetry()),
+        detail="; ".join(filter(None, (entrant.row.detail, how.remark))),
+        **dataclasses.asdict(how.telemetry),
     )

@@ -189,7 +189,7 @@ class Session:
     def _contenders(self, problem: Problem) -> list[Contender]:
         """Ours first."""
         those = CONTENDERS[problem.operator].values()
-        here = [each for each in those if self.device.name in each.devices]
+        here = [each for each in those if each.takes(self.device.name, problem.dtype)]
         return sorted(here, key=lambda each: each.name != operators.OURS)
 
     def _ceilings(self) -> Ceilings:
