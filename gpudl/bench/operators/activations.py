@@ -12,6 +12,7 @@ from gpudl import ops
 from gpudl._backend import array_module
 from gpudl.bench import networks
 from gpudl.bench.contender import contender
+from gpudl.bench.operators import _large
 from gpudl.bench.problem import Inputs, Problem, Work, activations, operator
 
 Shape = tuple[int, ...]
@@ -80,7 +81,7 @@ def forward_problem(name: str, shape: Shape, words: str = "", **options: Any) ->
     def inputs(rng: np.random.Generator) -> Inputs:
         return {"x": activations(rng, *shape) * RANGE}
 
-    return Problem(f"{name}_forward", words or str(shape), inputs, _work(shape, 2), **options)
+    return _problem(f"{name}_forward", shape, words, inputs, 2, **options)
 
 
 def backward_problem(activation: Activation, shape: Shape, words: str = "", **options: Any) -> Problem:
@@ -90,18 +91,20 @@ def backward_problem(activation: Activation, shape: Shape, words: str = "", **op
             kept = getattr(ops, f"{activation.name}_forward")(kept)
         return {"dy": dy, activation.kept: kept}
 
-    return Problem(f"{activation.name}_backward", words or str(shape), inputs, _work(shape, 3), **options)
+    return _problem(f"{activation.name}_backward", shape, words, inputs, 3, **options)
 
 
 def add_problem(shape: Shape, words: str = "", **options: Any) -> Problem:
     def inputs(rng: np.random.Generator) -> Inputs:
         return {"a": activations(rng, *shape), "b": activations(rng, *shape)}
 
-    return Problem("add_forward", words or str(shape), inputs, _work(shape, 3), **options)
+    return _problem("add_forward", shape, words, inputs, 3, **options)
 
 
-def _work(shape: Shape, arrays: int) -> Work:
-    return Work(values=arrays * int(np.prod(shape)))
+def _problem(name: str, shape: Shape, words: str, inputs: Any, arrays: int, **options: Any) -> Problem:
+    """arrays : how many as large as x cross memory."""
+    whole = Problem(name, words or str(shape), inputs, Work(values=arrays * int(np.prod(shape))), **options)
+    return _large.by_samples(whole) if _large.is_large(whole) else whole
 
 
 def _sizes(name: str) -> Iterator[tuple[Shape, dict[str, Any]]]:

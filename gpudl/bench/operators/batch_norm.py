@@ -16,6 +16,7 @@ from gpudl._backend import array_module
 from gpudl.bench import networks
 from gpudl.bench.autograd import backward_call
 from gpudl.bench.contender import contender
+from gpudl.bench.operators import _large
 from gpudl.bench.problem import Inputs, Problem, Work, activations, operator
 
 SHAPES = [(32, 64, 56, 56), (128, 16, 32, 32), (128, 64, 8, 8), (128, 6, 28, 28), (256, 128), (64, 128, 256)]
@@ -39,7 +40,8 @@ def problem(kind: str, shape: tuple[int, ...], name: str = "", **options: Any) -
     size = int(np.prod(shape))
     work = Work(flops * size, arrays * size)
     words = f"{name}: {shape}" if name else str(shape)
-    return Problem(f"batch_norm_{kind}", words, inputs, work, **options)
+    whole = Problem(f"batch_norm_{kind}", words, inputs, work, **options)
+    return _large.by_channels(whole) if _large.is_large(whole) else whole
 
 
 def _problems(kind: str) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpudl import ops
 from gpudl.bench import networks
-from gpudl.bench.operators import _convolution
+from gpudl.bench.operators import _convolution, _large
 from gpudl.bench.problem import DTYPES, Inputs, Problem, Results, Work, activations, operator, widened
 
 # Operations from which on a part of the result is verified: all of it would take NumPy longer than a second.
@@ -125,45 +125,29 @@ def layers() -> Iterator[Layer]:
 
 
 def problem(
-    direction: str, layer: Layer, inputs: Callable[[np.random.Generator], Inputs], settings: dict[str, Any],
-    **verification: Any,
-) -> Problem:  # fmt: skip
+    direction: str, layer: Layer, inputs: Callable[[np.random.Generator], Inputs], settings: dict[str, Any]
+) -> Problem:
     return Problem(
         f"conv2d_{direction}", layer.words, inputs, layer.work(direction), settings,
         devices=layer.devices, group=layer.group, quick=layer.quick,
-        **(verification if layer.flops > VERIFIED_WHOLE else {}),
     )  # fmt: skip
-
-
-def first_and_last(results: Sequence[Any]) -> Sequence[Any]:
-    """Of the samples."""
-    return [results[0][:1], results[0][-1:]]
 
 
 def forward_problem(layer: Layer) -> Problem:
     def inputs(rng: np.random.Generator) -> Inputs:
         return {"x": layer.x(rng), "weight": layer.weight(rng), "bias": activations(rng, layer.K)}
 
-    def expected(inputs: Inputs) -> Results:
-        weight, bias = widened(inputs["weight"]), widened(inputs["bias"])
-        ends = inputs["x"][:1], inputs["x"][-1:]
-        return tuple(ops.conv2d_forward(widened(x), weight, bias, **layer.settings) for x in ends)
-
-    return problem("forward", layer, inputs, layer.settings, part=first_and_last, expected=expected)
+    whole = problem("forward", layer, inputs, layer.settings)
+    return _large.by_samples(whole) if layer.flops > VERIFIED_WHOLE else whole
 
 
 def backward_data_problem(layer: Layer) -> Problem:
     def inputs(rng: np.random.Generator) -> Inputs:
         return {"dy": layer.dy(rng), "weight": layer.weight(rng)}
 
-    def expected(inputs: Inputs) -> Results:
-        weight, shape = widened(inputs["weight"]), (1, *x_shape[1:])
-        ends = inputs["dy"][:1], inputs["dy"][-1:]
-        return tuple(ops.conv2d_backward_data(widened(dy), weight, shape, **layer.settings) for dy in ends)
-
-    x_shape = (layer.N, layer.C, layer.H, layer.H)
-    settings = {"x_shape": x_shape, **layer.settings}
-    return problem("backward_data", layer, inputs, settings, part=first_and_last, expected=expected)
+    settings = {"x_shape": (layer.N, layer.C, layer.H, layer.H), **layer.settings}
+    whole = problem("backward_data", layer, inputs, settings)
+    return _large.by_samples(whole) if layer.flops > VERIFIED_WHOLE else whole
 
 
 def backward_weight_problem(layer: Layer) -> Problem:
@@ -184,7 +168,10 @@ def backward_weight_problem(layer: Layer) -> Problem:
         return tuple(ops.conv2d_backward_weight(*map(widened, pair), shape, **settings) for pair in ends)
 
     settings = {"weight_shape": layer.weight_shape, **layer.settings}
-    return problem("backward_weight", layer, inputs, settings, part=part, expected=expected)
+    whole = problem("backward_weight", layer, inputs, settings)
+    if layer.flops <= VERIFIED_WHOLE:
+        return whole
+    return dataclasses.replace(whole, part=part, expected=expected)
 
 
 def backward_bias_problem(layer: Layer) -> Problem:

@@ -67,49 +67,50 @@ DTYPES = ("float32", "bfloat16")
 def step_problem(kind: Kind, model: Model) -> Problem:
     def expected(inputs: Inputs) -> Results:
         # A step moves each parameter by itself: the first and the last alone move as among all.
-        ends = [_split(widened(inputs[name]), model.shapes) for name in ("parameters", "gradients")]
-        values, gradients = ([arrays[0], arrays[-1]] for arrays in ends)
-        return tuple(
-            array.copy() for array in _gpudl_step(values, gradients, kind.name, dict(kind.options))()
-        )
+        values, gradients = (_ends(inputs[name], model) for name in ("parameters", "gradients"))
+        return tuple(_gpudl_step(values, gradients, kind.name, dict(kind.options))())
 
     words = f"{kind.name}{' with momentum' if kind.options else ''}, {model.words}"
     settings = {"shapes": model.shapes, "name": kind.name, "options": kind.options}
-    return _problem(kind.operator, words, model, kind.arrays, expected, settings)
+    arrays = ("parameters", "gradients")
+    return _problem(kind.operator, words, model, arrays, kind.arrays, expected, settings)
 
 
 def clip_problem(model: Model) -> Problem:
     def expected(inputs: Inputs) -> Results:
-        gradients = widened(inputs["gradients"])
-        factor = MAX_NORM / (np.linalg.norm(gradients) + 1e-6)
-        arrays = _split(gradients * factor, model.shapes)
-        return arrays[0], arrays[-1]
+        factor = MAX_NORM / (np.linalg.norm(widened(inputs["gradients"])) + 1e-6)
+        return tuple(factor * gradient for gradient in _ends(inputs["gradients"], model))
 
-    return _problem("clip_grad_norm", model.words, model, 3, expected, {"shapes": model.shapes})
+    settings = {"shapes": model.shapes}
+    return _problem("clip_grad_norm", model.words, model, ("gradients",), 3, expected, settings)
 
 
 def average_problem(model: Model) -> Problem:
     def expected(inputs: Inputs) -> Results:
-        arrays = _split(
-            DECAY * widened(inputs["averages"]) + (1 - DECAY) * widened(inputs["parameters"]), model.shapes
-        )
-        return arrays[0], arrays[-1]
+        averages, parameters = (_ends(inputs[name], model) for name in ("averages", "parameters"))
+        return tuple(DECAY * a + (1 - DECAY) * p for a, p in zip(averages, parameters, strict=True))
 
-    problem = _problem("ema_update", model.words, model, 3, expected, {"shapes": model.shapes})
+    arrays, settings = ("parameters", "averages"), {"shapes": model.shapes}
+    problem = _problem("ema_update", model.words, model, arrays, 3, expected, settings)
     return dataclasses.replace(problem, dtypes=("float32",))  # our averages are float32 in any case
 
 
 def _problem(
-    name: str, words: str, model: Model, arrays: int, expected: Any, settings: dict[str, Any]
-) -> Problem:
-    names = {
-        "clip_grad_norm": ("gradients",), "ema_update": ("parameters", "averages"),
-    }.get(name, ("parameters", "gradients"))  # fmt: skip
+    name: str, words: str, model: Model, arrays: tuple[str, ...], moved: int, expected: Any,
+    settings: dict[str, Any],
+) -> Problem:  # fmt: skip
+    """arrays : names of the inputs, as long as all parameters. moved : how often such an array is read or written."""
     return Problem(
-        name, words, lambda rng: {each: activations(rng, model.size) for each in names},
-        Work(values=arrays * model.size), settings, part=lambda results: [results[0], results[-1]],
+        name, words, lambda rng: {array: activations(rng, model.size) for array in arrays},
+        Work(values=moved * model.size), settings, part=lambda results: [results[0], results[-1]],
         expected=expected, dtypes=DTYPES, devices=model.devices, quick=model.words in QUICK,
     )  # fmt: skip
+
+
+def _ends(flat: np.ndarray, model: Model) -> list[np.ndarray]:
+    """The first and the last parameter of a flat array, in float64."""
+    arrays = _split(flat, model.shapes)
+    return [widened(arrays[0]), widened(arrays[-1])]
 
 
 def _split(flat: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:

@@ -11,6 +11,7 @@ from gpudl import ops
 from gpudl.bench import networks
 from gpudl.bench.autograd import backward_call
 from gpudl.bench.contender import contender
+from gpudl.bench.operators import _large
 from gpudl.bench.operators._convolution import unread
 from gpudl.bench.problem import Inputs, Problem, Work, activations, first_result, operator
 
@@ -85,10 +86,10 @@ def forward_problem(kind: str, size: Size, **options: Any) -> Problem:
     def inputs(rng: np.random.Generator) -> Inputs:
         return {"x": activations(rng, *size.shape)}
 
-    return Problem(
+    return _verified(Problem(
         f"{kind}_forward", size.words, inputs, _work(kind, size), size.settings,
         part=first_result, devices=size.devices, **options,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def backward_problem(kind: str, size: Size, **options: Any) -> Problem:
@@ -100,9 +101,13 @@ def backward_problem(kind: str, size: Size, **options: Any) -> Problem:
     settings = size.settings if "max" in kind else {"x_shape": size.shape, **size.settings}
     if kind == "adaptive_avg_pool2d":
         del settings["output_size"]  # dy has it
-    return Problem(
+    return _verified(Problem(
         f"{kind}_backward", size.words, inputs, _work(kind, size), settings, devices=size.devices, **options
-    )
+    ))  # fmt: skip
+
+
+def _verified(problem: Problem) -> Problem:
+    return _large.by_samples(problem) if _large.is_large(problem) else problem
 
 
 def _work(kind: str, size: Size) -> Work:

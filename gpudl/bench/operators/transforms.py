@@ -71,6 +71,15 @@ def resize_problem(shape: Shape, size: tuple[int, int]) -> Problem:
     return _problem("image_resize", f" to {size}", shape, moved, {"size": size}, TWO_BITS)
 
 
+def erase_problem(shape: Shape) -> Problem:
+    """A box of a third of the height and width in each sample."""
+    n, _, h, w = shape
+    rng = np.random.default_rng(0)
+    top, left = rng.integers(0, h - h // 3 + 1, n), rng.integers(0, w - w // 3 + 1, n)
+    boxes = np.stack([top, left, np.full(n, h // 3), np.full(n, w // 3)], axis=1)
+    return _problem("image_erase", "", shape, 2 * np.prod(shape), {"boxes": boxes}, 0)
+
+
 @operator("image_crop", family="transforms")
 def crop_problems() -> Iterator[Problem]:
     for shape in SHAPES:
@@ -96,7 +105,13 @@ def resize_problems() -> Iterator[Problem]:
         yield resize_problem(shape, (h + h // 8, w + w // 8))
 
 
+@operator("image_erase", family="transforms")
+def erase_problems() -> Iterator[Problem]:
+    yield from map(erase_problem, SHAPES)
+
+
 contender("image_crop", name="gpudl")(ops.image_crop)
+contender("image_erase", name="gpudl")(ops.image_erase)
 contender("image_resize", name="gpudl")(ops.image_resize)
 
 
@@ -162,3 +177,18 @@ def torch_resize(x: Any, *, size: tuple[int, int]) -> Any:
     # On a GPU PyTorch resizes floating images only.
     made = torch.nn.functional.interpolate(x.float(), size, mode="bilinear", antialias=True)
     return made.round_().clamp_(0, 255).to(torch.uint8)
+
+
+@contender("image_erase", name="PyTorch", arrays="torch", prepares=True)
+def torch_erase(x: Any, *, boxes: np.ndarray) -> Callable[[], Any]:
+    import torch
+
+    top, left, height, width = (torch.from_numpy(column)[:, None].to(x.device) for column in boxes.T)
+    rows, columns = (torch.arange(extent, device=x.device) for extent in x.shape[2:])
+
+    def call() -> Any:
+        inside_rows = (rows >= top) & (rows < top + height)
+        inside_columns = (columns >= left) & (columns < left + width)
+        return x.masked_fill((inside_rows[:, :, None] & inside_columns[:, None, :])[:, None], 0)
+
+    return call
