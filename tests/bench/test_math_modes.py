@@ -26,7 +26,7 @@ class Counting(Device):
         return inputs
 
     def fetch(self, results):
-        return (np.asarray(results, np.float64),)
+        return tuple(np.asarray(result, np.float64) for result in results)
 
     def copies(self, nbytes, cache):
         return 1
