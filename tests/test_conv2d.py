@@ -27,11 +27,12 @@ WINOGRAD = (1e-5, 6e-6)
 CASES = {
     "pixel": ((1, 1, 1, 1), (1, 1, 1, 1), {}),
     "empty batch": ((0, 3, 5, 5), (4, 3, 3, 3), {}),
-    "planar": ((2, 3, 7, 9), (5, 3, 3, 2), {"stride": (2, 1), "padding": (1, 2)}),
+    "planar": ((2, 3, 7, 8), (5, 3, 3, 2), {"stride": (2, 1), "padding": (1, 2)}),
     "planar, many filters": ((2, 3, 7, 9), (40, 3, 3, 2), {"stride": (2, 1), "padding": (1, 2)}),
     "bands": ((5, 2, 9, 12), (6, 2, 4, 5), {"padding": (1, 0)}),
     "bands, stride": ((3, 3, 11, 13), (5, 3, 3, 5), {"stride": (2, 3), "padding": (1, 3)}),
     "bands, padding": ((2, 1, 8, 7), (3, 1, 5, 7), {"padding": (4, 6), "stride": (3, 2)}),
+    "bands, two together": ((2, 3, 7, 9), (5, 3, 3, 2), {"stride": (2, 1), "padding": (1, 2)}),
     "planar, dilated": ((3, 2, 9, 8), (31, 2, 3, 3), {"dilation": (2, 3), "padding": (2, 3)}),
     "im2col, few channels": ((3, 11, 9, 8), (31, 11, 3, 3), {"dilation": (2, 3), "padding": (2, 3)}),
     "im2col": ((2, 13, 7, 6), (33, 13, 3, 3), {"padding": (1, 1)}),
