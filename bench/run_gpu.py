@@ -257,7 +257,7 @@ def main(argv: Sequence[str] | None = None, clock: Callable[[], float] = time.mo
     parser.add_argument("--seconds", type=float, default=0.3, metavar="S",
                         help="of timed calls of each contender on each size (0.3)")  # fmt: skip
     parser.add_argument("--wheels", type=Path, metavar="DIR",
-                        help="wheels that the machine lacks, such as nvidia-cudnn-frontend; for this visit")  # fmt: skip
+                        help="wheels that the machine lacks, such as cuDNN's frontend, for this visit")  # fmt: skip
     arguments = parser.parse_args(argv)
     if not arguments.minutes > 0 or not arguments.seconds > 0:
         parser.error(
