@@ -27,6 +27,9 @@ struct LaunchConfig {
   Stream stream = nullptr;
 };
 
+// Where a launch goes that names no stream: CUDA's default one, unless whoever loads the library says another.
+inline Stream default_stream = nullptr;
+
 // A failure stays in cudaGetLastError, which CHECK_LAUNCH reads.
 template <class... Parameters, class... Arguments>
 void launch(const LaunchConfig& config, void (*kernel)(Parameters...), Arguments&&... arguments) {
@@ -36,7 +39,8 @@ void launch(const LaunchConfig& config, void (*kernel)(Parameters...), Arguments
                                              static_cast<int>(config.shared_bytes));
     if (status != cudaSuccess) return;
   }
-  kernel<<<config.grid, config.block, config.shared_bytes, config.stream>>>(
+  const Stream stream = config.stream ? config.stream : default_stream;
+  kernel<<<config.grid, config.block, config.shared_bytes, stream>>>(
       static_cast<Parameters>(std::forward<Arguments>(arguments))...);
 }
 

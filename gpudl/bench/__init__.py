@@ -10,6 +10,9 @@
 """
 
 from gpudl.bench.contender import Prepared, UnsupportedError, contender
+from gpudl.bench.kernels import compile, memory
 from gpudl.bench.problem import Problem, Work, activations, operator
 
-__all__ = ["Prepared", "Problem", "UnsupportedError", "Work", "activations", "contender", "operator"]
+__all__ = [
+    "Prepared", "Problem", "UnsupportedError", "Work", "activations", "compile", "contender", "memory", "operator",
+]  # fmt: skip

@@ -22,7 +22,6 @@ without __syncwarp is reported as a race.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +32,7 @@ import numpy as np
 from gpudl import _backend
 from gpudl._errors import CudaError
 from gpudl.simt import _build
+from gpudl.simt._arguments import as_c
 from gpudl.simt._build import VARIANTS, build_own, module_path, unavailable_because
 from gpudl.simt._compile import CompileError
 from gpudl.simt._executor import Access, BufferCost, Executor, Finding, Launch, LineCost, Profile
@@ -75,7 +75,10 @@ class Module(Executor):
 
         def call(*arguments: Any) -> None:
             arrays = [(f"argument {i}", a) for i, a in enumerate(arguments) if isinstance(a, np.ndarray)]
-            converted = [_as_c(name, i, argument) for i, argument in enumerate(arguments)]
+            converted = [
+                as_c(name, i, argument, np.ndarray, lambda array: array.ctypes.data)
+                for i, argument in enumerate(arguments)
+            ]
             for label, array in arrays:
                 self.register(array, label, "update" if array.flags.writeable else "read")
             try:
@@ -87,26 +90,6 @@ class Module(Executor):
                 raise CudaError(name, self.path.name, 0, error)
 
         return call
-
-
-_C_TYPES = {
-    np.float32: ctypes.c_float, np.float64: ctypes.c_double, float: ctypes.c_double, int: ctypes.c_int64,
-    np.int32: ctypes.c_int32, np.int64: ctypes.c_int64, np.uint32: ctypes.c_uint32, np.uint64: ctypes.c_uint64,
-}  # fmt: skip
-
-
-def _as_c(function: str, position: int, value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        if not value.flags.c_contiguous:
-            raise ValueError(
-                f"{function}: argument {position} must be C-contiguous, got strides {value.strides}"
-            )
-        return ctypes.c_void_p(value.ctypes.data)
-    if type(value) not in _C_TYPES:
-        raise TypeError(
-            f"{function}: argument {position} must be an array or a number, got {type(value).__name__}"
-        )
-    return _C_TYPES[type(value)](value)
 
 
 def compile(source: str | Path, *, variant: str = "check", include: tuple[str | Path, ...] = ()) -> Module:
