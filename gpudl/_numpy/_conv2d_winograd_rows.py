@@ -98,11 +98,13 @@ def correlate(
     bank = bank.reshape(_D, 1, S * C, K)
     row = _row(x.shape[2], Q, S, padding[1])
     row_bias = bias_of_row(bias, Q)
-    pieces = tiles(N, -(-P // m), _D * row.pitch * max(C, K) * x.itemsize, _TILE)
+    height = -(-P // m)
+    inputs = _input_pieces(x, height, row, padding[0], transforms)
+    pieces = tiles(N, height, _D * row.pitch * max(C, K) * x.itemsize, _TILE)
 
     def block(i: int) -> None:
         tile = pieces[i]
-        windows = _transformed_windows(x, tile, row, S, padding[0], transforms)
+        windows = _transformed_windows(inputs, tile, row, S)
         parts = windows.shape[2]
         products = _parallel.scratch("winograd_products", (_D, parts * S, K), x.dtype)
         np.matmul(windows, bank, out=products.reshape(_D, parts, S, K).swapaxes(1, 2))
@@ -126,43 +128,51 @@ def _by_piece(rows: np.ndarray, sections: np.ndarray, m: int) -> Iterator[tuple[
         yield rows[:, None, whole * m :], sections[:, whole:]
 
 
-def _transformed_windows(
-    x: np.ndarray, tile: Tile, row: _Row, S: int, top: int, transforms: _Transforms
-) -> np.ndarray:
-    """B^T d for every piece, as (6, S, windows / S, SC): [:, j, i] is the window of pixel S * i + j."""
-    _, H, _, C = x.shape
+class _Pieces(NamedTuple):
+    """Pieces first, first + 1, ... of every image, which see the same rows of theirs; the others are padding."""
+
+    first: int
+    matrix: np.ndarray  # the columns of B^T for these rows, (6, r)
+    inputs: np.ndarray  # (N, pieces, r, W, C)
+
+
+def _input_pieces(x: np.ndarray, count: int, row: _Row, top: int, transforms: _Transforms) -> list[_Pieces]:
+    """`count` pieces of every image, by the rows they see."""
+    N, H, _, C = x.shape
+    m = len(transforms.outputs)
+    starts = [m * i - top for i in range(count)]
+    seen = [(min(max(-start, 0), _D), min(max(H - start, 0), _D)) for start in starts]
+    found = []
+    for (a, b), group in itertools.groupby(range(count), key=seen.__getitem__):
+        pieces = list(group)
+        rows = x[:, starts[pieces[0]] + a :, row.start : row.stop]
+        sn, sh, sw, sc = rows.strides
+        shape = (N, len(pieces), max(0, b - a), rows.shape[2], C)
+        inputs = as_strided(rows, shape, (sn, m * sh, sh, sw, sc), writeable=False)
+        found.append(_Pieces(pieces[0], transforms.input[:, a : max(a, b)], inputs))
+    return found
+
+
+def _transformed_windows(pieces: list[_Pieces], tile: Tile, row: _Row, S: int) -> np.ndarray:
+    """B^T d for the pieces of a tile, as (6, S, windows / S, SC): [:, j, i] is the window of pixel S * i + j."""
+    _, _, _, W, C = pieces[0].inputs.shape
     pixels = row.pixels(tile)
     parts = -(-pixels // S)
-    V = _parallel.scratch("winograd_input", (_D, max(parts * S + S - 1, row.before + pixels), C), x.dtype)
+    dtype = pieces[0].matrix.dtype
+    V = _parallel.scratch("winograd_input", (_D, max(parts * S + S - 1, row.before + pixels), C), dtype)
     V[:, : row.before] = 0
     V[:, row.before + pixels :] = 0
     out = V[:, row.before : row.before + pixels].reshape(_D, *tile.extents, row.pitch * C)
-    L = (row.stop - row.start) * C
-    out[..., L:] = 0
-    m = len(transforms.outputs)
-    seen = _dense_rows(x[tile.n0 : tile.n1, :, row.start : row.stop])
-    sn, sh, _, number = seen.strides
-    i = 0
-    for (a, b), same in itertools.groupby(
-        (min(max(-first, 0), _D), min(max(H - first, 0), _D))
-        for first in range(m * tile.p0 - top, m * tile.p1 - top, m)
-    ):
-        count = len(list(same))
-        first = m * (tile.p0 + i) - top + a
-        d = as_strided(seen[:, first:], (len(seen), count, max(0, b - a), L), (sn, m * sh, sh, number))
-        np.matmul(transforms.input[:, a : max(a, b)], d, out=out[:, :, i : i + count, :L].transpose(1, 2, 0, 3))
-        i += count
+    out[..., W * C :] = 0
+    out = out[..., : W * C].transpose(1, 2, 0, 3)
+    for first, matrix, inputs in pieces:
+        start, stop = max(tile.p0, first), min(tile.p1, first + inputs.shape[1])
+        if start < stop:
+            d = inputs[tile.n0 : tile.n1, start - first : stop - first]
+            d = d.reshape(*d.shape[:3], W * C)  # a copy where the pixels of a row do not follow one another
+            np.matmul(matrix, d, out=out[:, start - tile.p0 : stop - tile.p0])
     section, pixel, number = V.strides
     return as_strided(V, (_D, S, parts, S * C), (section, pixel, S * pixel, number))
-
-
-def _dense_rows(x: np.ndarray) -> np.ndarray:
-    """x (G, r, W, C), copied where the pixels of a row do not follow one another in memory."""
-    if x.strides[2] == x.shape[3] * x.itemsize:
-        return x
-    rows = _parallel.scratch("conv2d_padded", x.shape, x.dtype)
-    rows[...] = x
-    return rows
 
 
 def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, padding: Pair) -> None:
@@ -172,10 +182,12 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, paddi
     transforms = _transforms(R, x.dtype)
     row = _row(x.shape[2], Q, S, padding[1])
     m = len(transforms.outputs)
-    pieces = tiles(N, -(-P // m), _D * row.pitch * max(C, K) * x.itemsize, _TILE)
+    height = -(-P // m)
+    inputs = _input_pieces(x, height, row, padding[0], transforms)
+    pieces = tiles(N, height, _D * row.pitch * max(C, K) * x.itemsize, _TILE)
 
     def add(i: int, slot: np.ndarray, first: bool) -> None:
-        windows = _transformed_windows(x, pieces[i], row, S, padding[0], transforms)
+        windows = _transformed_windows(inputs, pieces[i], row, S)
         gradient = _transformed_gradient(dy, pieces[i], row, windows.shape[:3], transforms)
         add_product(gradient, windows, slot, first)
 
@@ -196,7 +208,8 @@ def _transformed_gradient(
     Z[:, pixels:] = 0
     sections = Z[:, :pixels].reshape(_D, *tile.extents, row.pitch * K)
     sections[..., Q * K :] = 0
-    images = _dense_rows(dy[tile.n0 : tile.n1, m * tile.p0 : m * tile.p1])
-    for rows, pieces in _by_piece(images.reshape(*images.shape[:2], Q * K), sections[..., : Q * K], m):
+    images = dy[tile.n0 : tile.n1, m * tile.p0 : m * tile.p1]
+    images = images.reshape(*images.shape[:2], Q * K)  # a copy where the pixels of a row do not follow one another
+    for rows, pieces in _by_piece(images, sections[..., : Q * K], m):
         np.matmul(transforms.outputs[: rows.shape[2]].T, rows, out=pieces)
     return Z.reshape(_D, parts, S, K).transpose(0, 2, 3, 1)

@@ -30,6 +30,7 @@ _WINOGRAD_CHANNELS = 32  # of either side
 _WINOGRAD_FEWEST_CHANNELS = 16
 _WINOGRAD_MANY_PIXELS = 1 << 16
 _BOTH_AXES_CHANNELS = 192  # of either side; with 128 both axes and rows alone tie, with 256 both axes win
+_WINOGRAD_FIELDS = (3, 4, 5)  # rows of filters; with 2 im2col is faster
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
 # Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
 # (8, 192, 14, 14) it does not.
@@ -59,12 +60,15 @@ def algorithm(
     P, Q = output
     many = images * P * Q >= _WINOGRAD_MANY_PIXELS
     if (
-        (field, stride, dilation) == ((3, 3), (1, 1), (1, 1))
+        field[0] in _WINOGRAD_FIELDS
+        and field[1] > 1
+        and (stride, dilation) == ((1, 1), (1, 1))
         and min(channels, filters) >= (_WINOGRAD_FEWEST_CHANNELS if many else _WINOGRAD_CHANNELS)
         and min(P, Q) >= _WINOGRAD_EXTENT
         and images * P * Q >= max(_WINOGRAD_PIXELS, _WINOGRAD_PIXELS_PER_CHANNEL * max(channels, filters))
     ):
-        return "winograd" if min(channels, filters) >= _BOTH_AXES_CHANNELS else "winograd rows"
+        both = field == (3, 3) and min(channels, filters) >= _BOTH_AXES_CHANNELS
+        return "winograd" if both else "winograd rows"
     return "im2col"
 
 
