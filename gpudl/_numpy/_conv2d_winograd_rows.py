@@ -40,6 +40,9 @@ from gpudl._numpy._conv2d_tiles import (
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 _D = len(_POINTS) + 1  # rows of input in a piece
 _TILE = 1 << 21  # bytes of transformed input per block
+# Rows of a product, below which fewer blocks are made: BLAS packs the filters anew for each product.
+_FEWEST_ROWS = 256
+_FEWEST_BLOCKS, _BLOCKS = 4, 8
 
 
 class _Transforms(NamedTuple):
@@ -94,13 +97,14 @@ def correlate(
     N, P, Q, _ = y.shape
     transforms = _transforms(R, x.dtype)
     m = len(transforms.outputs)
-    bank = transforms.filters @ np.ascontiguousarray(filters).reshape(R, S * C * K)
-    bank = bank.reshape(_D, 1, S * C, K)
+    bank = np.empty((_D, 1, S * C, K), x.dtype)
+    taps = np.ascontiguousarray(filters).reshape(R, S * C * K)
+    _parallel.matmul(transforms.filters, taps, out=bank.reshape(_D, S * C * K))
     row = _row(x.shape[2], Q, S, padding[1])
     row_bias = bias_of_row(bias, Q)
     height = -(-P // m)
     inputs = _input_pieces(x, height, row, padding[0], transforms)
-    pieces = tiles(N, height, _D * row.pitch * max(C, K) * x.itemsize, _TILE)
+    pieces = _tiles(N, height, row, S, max(C, K) * x.itemsize)
 
     def block(i: int) -> None:
         tile = pieces[i]
@@ -116,6 +120,12 @@ def correlate(
         finish(result, copied, row_bias, target)
 
     _parallel.run(block, len(pieces))
+
+
+def _tiles(N: int, height: int, row: _Row, S: int, pixel_bytes: int) -> list[Tile]:
+    enough = N * height * row.pitch >= _BLOCKS * S * _FEWEST_ROWS
+    row_bytes = _D * row.pitch * pixel_bytes
+    return tiles(N, height, row_bytes, _TILE, least=_BLOCKS if enough else _FEWEST_BLOCKS)
 
 
 def _by_piece(rows: np.ndarray, sections: np.ndarray, m: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -184,7 +194,7 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, paddi
     m = len(transforms.outputs)
     height = -(-P // m)
     inputs = _input_pieces(x, height, row, padding[0], transforms)
-    pieces = tiles(N, height, _D * row.pitch * max(C, K) * x.itemsize, _TILE)
+    pieces = _tiles(N, height, row, S, max(C, K) * x.itemsize)
 
     def add(i: int, slot: np.ndarray, first: bool) -> None:
         windows = _transformed_windows(inputs, pieces[i], row, S)
@@ -192,8 +202,9 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, paddi
         add_product(gradient, windows, slot, first)
 
     total = sum_partials(len(pieces), (_D, S, K, S * C), dweight.dtype, add).sum(axis=1)
-    rows = transforms.filters.T @ total.reshape(_D, K * S * C)
-    dweight[...] = rows.reshape(R, K, S, C).transpose(1, 0, 2, 3)
+    rows = np.empty((R, K, S, C), dweight.dtype)
+    _parallel.matmul(transforms.filters.T, total.reshape(_D, K * S * C), out=rows.reshape(R, K * S * C))
+    dweight[...] = rows.transpose(1, 0, 2, 3)
 
 
 def _transformed_gradient(

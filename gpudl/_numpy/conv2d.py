@@ -15,6 +15,7 @@ from gpudl._numpy import (
     _conv2d_im2col,
     _conv2d_planar,
     _conv2d_pointwise,
+    _conv2d_scatter,
     _conv2d_winograd,
     _conv2d_winograd_rows,
 )
@@ -121,6 +122,9 @@ def conv2d_backward_data(
         for group in range(groups):
             ins, outs = _group(group, C), _group(group, K // groups)
             _backward_few_channels(dy[..., outs], weight[outs], dx[..., ins], stride, padding, dilation)
+        return
+    if groups == 1 and _conv2d_scatter.pays(dy, weight, stride):
+        _conv2d_scatter.backward_data(dy, weight, dx, stride=stride, padding=padding, dilation=dilation)
         return
     vertical_phases = phases(dx.shape[1], R, stride[0], padding[0], dilation[0])
     horizontal_phases = phases(dx.shape[2], S, stride[1], padding[1], dilation[1])
