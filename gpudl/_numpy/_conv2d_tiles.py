@@ -33,6 +33,11 @@ class Tile(NamedTuple):
     p0: int
     p1: int
 
+    @property
+    def extents(self) -> tuple[int, int]:
+        """(images, rows of each)."""
+        return self.n1 - self.n0, self.p1 - self.p0
+
 
 def tiles(N: int, P: int, row_bytes: int, target: int, *, least: int = _MIN_BLOCKS) -> list[Tile]:
     """Cut N images of P output rows into pieces of about `target` bytes of scratch: images, or rows of one.
@@ -43,7 +48,7 @@ def tiles(N: int, P: int, row_bytes: int, target: int, *, least: int = _MIN_BLOC
     if image_bytes <= target:
         enough = max(-(-N // least), -(-_SMALLEST_SHARED // image_bytes))
         group = max(1, min(target // image_bytes, enough))
-        return [Tile(n0, n1, 0, P) for n0, n1 in _parallel.ranges(N, group)]
+        return [Tile(n0, n1, 0, P) for n0, n1 in _parallel.equal_ranges(N, group)]
     pieces = -(-image_bytes // target)
     rows = -(-P // min(P, pieces))
     return [Tile(n, n + 1, p0, p1) for n in range(N) for p0, p1 in _parallel.ranges(P, rows)]
@@ -129,7 +134,7 @@ def sum_partials(
     """
     slot_bytes = max(1, int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
     slots = max(1, min(count, _MIN_BLOCKS, _LARGEST_PARTIALS // slot_bytes))
-    pieces = _parallel.ranges(count, -(-count // slots))
+    pieces = [(count * i // slots, count * (i + 1) // slots) for i in range(slots)]
     partials = [_memory.empty(shape, dtype) for _ in pieces]
 
     def block(i: int) -> None:

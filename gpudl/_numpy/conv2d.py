@@ -15,6 +15,7 @@ from gpudl._numpy import (
     _conv2d_im2col,
     _conv2d_planar,
     _conv2d_pointwise,
+    _conv2d_scatter,
     _conv2d_winograd,
     _conv2d_winograd_rows,
 )
@@ -30,6 +31,7 @@ _WINOGRAD_CHANNELS = 32  # of either side
 _WINOGRAD_FEWEST_CHANNELS = 16
 _WINOGRAD_MANY_PIXELS = 1 << 16
 _BOTH_AXES_CHANNELS = 192  # of either side; with 128 both axes and rows alone tie, with 256 both axes win
+_WINOGRAD_FIELDS = (3, 4, 5)  # rows of filters; with 2 im2col is faster
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
 # Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
 # (8, 192, 14, 14) it does not.
@@ -59,12 +61,15 @@ def algorithm(
     P, Q = output
     many = images * P * Q >= _WINOGRAD_MANY_PIXELS
     if (
-        (field, stride, dilation) == ((3, 3), (1, 1), (1, 1))
+        field[0] in _WINOGRAD_FIELDS
+        and field[1] > 1
+        and (stride, dilation) == ((1, 1), (1, 1))
         and min(channels, filters) >= (_WINOGRAD_FEWEST_CHANNELS if many else _WINOGRAD_CHANNELS)
         and min(P, Q) >= _WINOGRAD_EXTENT
         and images * P * Q >= max(_WINOGRAD_PIXELS, _WINOGRAD_PIXELS_PER_CHANNEL * max(channels, filters))
     ):
-        return "winograd" if min(channels, filters) >= _BOTH_AXES_CHANNELS else "winograd rows"
+        both = field == (3, 3) and min(channels, filters) >= _BOTH_AXES_CHANNELS
+        return "winograd" if both else "winograd rows"
     return "im2col"
 
 
@@ -117,6 +122,9 @@ def conv2d_backward_data(
         for group in range(groups):
             ins, outs = _group(group, C), _group(group, K // groups)
             _backward_few_channels(dy[..., outs], weight[outs], dx[..., ins], stride, padding, dilation)
+        return
+    if groups == 1 and _conv2d_scatter.pays(dy, weight, stride):
+        _conv2d_scatter.backward_data(dy, weight, dx, stride=stride, padding=padding, dilation=dilation)
         return
     vertical_phases = phases(dx.shape[1], R, stride[0], padding[0], dilation[0])
     horizontal_phases = phases(dx.shape[2], S, stride[1], padding[1], dilation[1])
