@@ -12,25 +12,27 @@ from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import Pair, tiles
 
 _TILE = 1 << 21  # bytes of products per block
-_FEWEST_CHANNELS = 32  # runs of a sum
+_FEWEST_CHANNELS = 32  # the numbers that a sum finds together
+_LARGEST_FIELD = 4
 
 
-def pays(dy: np.ndarray, weight: np.ndarray, stride: Pair) -> bool:
+def pays(outputs: Pair, filters: int, weight: np.ndarray, stride: Pair) -> bool:
     """Whether `backward_data` is faster than a convolution for each phase of the stride, and its scratch bounded.
 
-    With more channels than filters the sums take longer than unfolding dy does.
+    filters : of a group. With fewer of them than channels the sums take longer than unfolding dy does, and so they do
+    with windows of 5 rows.
     """
-    K, R, S, C = weight.shape
+    _, R, S, C = weight.shape
     return (
-        min(R, S) > 1
-        and stride != (1, 1)
-        and _FEWEST_CHANNELS <= C <= K
-        and _image_bytes(dy, weight) <= _TILE
+        stride != (1, 1)
+        and 1 < min(R, S) <= max(R, S) <= _LARGEST_FIELD
+        and _FEWEST_CHANNELS <= C <= filters
+        and _image_bytes(outputs, weight) <= _TILE
     )
 
 
-def _image_bytes(dy: np.ndarray, weight: np.ndarray) -> int:
-    return dy.shape[1] * dy.shape[2] * weight[0].size * dy.itemsize
+def _image_bytes(outputs: Pair, weight: np.ndarray) -> int:
+    return outputs[0] * outputs[1] * weight[0].size * weight.itemsize
 
 
 def backward_data(
@@ -44,7 +46,7 @@ def backward_data(
     vertical = [_met(H, P, r * dilation[0] - padding[0], stride[0]) for r in range(R)]
     horizontal = [_met(W, Q, s * dilation[1] - padding[1], stride[1]) for s in range(S)]
     # A tile is made of whole images: rows of one image would meet at their edges.
-    pieces = tiles(N, 1, _image_bytes(dy, weight), _TILE)
+    pieces = tiles(N, 1, _image_bytes((P, Q), weight), _TILE)
 
     def block(i: int) -> None:
         images = slice(pieces[i].n0, pieces[i].n1)

@@ -6,7 +6,7 @@ products with matrices of at most 6x6, by BLAS on whole rows of pixels: one call
 the input are columns left out of the matrix, so that the input is not copied.
 
 The points of interpolation are 0, 3/4, -3/4, 3/2, -3/2 and infinity: every element of A and B is exact in float32, and
-the error is a third of that with the usual 0, 1, -1, 2, -2. Source: Lavin and Gray, "Fast algorithms for convolutional
+the error is about half of that with the usual 0, 1, -1, 2, -2. Source: Lavin and Gray, "Fast algorithms for convolutional
 neural networks", CVPR 2016; the choice of points follows Barabasz et al., "Error analysis and improving the accuracy of
 Winograd convolution for deep neural networks", TOMS 2020.
 

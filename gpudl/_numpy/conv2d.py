@@ -30,7 +30,7 @@ _WINOGRAD_CHANNELS = 32  # of either side
 # With 16 and so many pixels, rows take 0.7 to 0.9 of im2col's time; with (16, 16, 28, 28) they take longer.
 _WINOGRAD_FEWEST_CHANNELS = 16
 _WINOGRAD_MANY_PIXELS = 1 << 16
-_BOTH_AXES_CHANNELS = 192  # of either side; with 128 both axes and rows alone tie, with 256 both axes win
+_BOTH_AXES_CHANNELS = 192  # of either side; rows win with 128, for weight gradients both axes with 256
 _WINOGRAD_FIELDS = (3, 4, 5)  # rows of filters; with 2 im2col is faster
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
 # Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
@@ -68,8 +68,11 @@ def algorithm(
         and min(P, Q) >= _WINOGRAD_EXTENT
         and images * P * Q >= max(_WINOGRAD_PIXELS, _WINOGRAD_PIXELS_PER_CHANNEL * max(channels, filters))
     ):
-        both = field == (3, 3) and min(channels, filters) >= _BOTH_AXES_CHANNELS
-        return "winograd" if both else "winograd rows"
+        many_channels = min(channels, filters) >= _BOTH_AXES_CHANNELS
+        if many_channels and field == (3, 3):
+            return "winograd"
+        # The sums of a weight gradient, 6 * S of a row of filters, leave the cache where there are many channels.
+        return "im2col" if many_channels and weight_gradient else "winograd rows"
     return "im2col"
 
 
@@ -118,13 +121,12 @@ def conv2d_backward_data(
     dy, weight, dx = _channels_last(dy), _channels_last(weight), _channels_last(dx)
     K, R, S, C = weight.shape
     depthwise = groups > 1 and C == 1 and groups == K
-    if not depthwise and C < _PLANAR_CHANNELS and min(dy.shape) > 0:
+    scatter = _conv2d_scatter.pays(dy.shape[1:3], K // groups, weight, stride)
+    if not depthwise and (C < _PLANAR_CHANNELS or scatter) and min(dy.shape) > 0:
+        form = _conv2d_scatter.backward_data if scatter else _backward_few_channels
         for group in range(groups):
             ins, outs = _group(group, C), _group(group, K // groups)
-            _backward_few_channels(dy[..., outs], weight[outs], dx[..., ins], stride, padding, dilation)
-        return
-    if groups == 1 and _conv2d_scatter.pays(dy, weight, stride):
-        _conv2d_scatter.backward_data(dy, weight, dx, stride=stride, padding=padding, dilation=dilation)
+            form(dy[..., outs], weight[outs], dx[..., ins], stride=stride, padding=padding, dilation=dilation)
         return
     vertical_phases = phases(dx.shape[1], R, stride[0], padding[0], dilation[0])
     horizontal_phases = phases(dx.shape[2], S, stride[1], padding[1], dilation[1])
@@ -138,7 +140,7 @@ def conv2d_backward_data(
 
 
 def _backward_few_channels(
-    dy: np.ndarray, weight: np.ndarray, dx: np.ndarray, stride: Pair, padding: Pair, dilation: Pair
+    dy: np.ndarray, weight: np.ndarray, dx: np.ndarray, *, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
     K, _, S, _ = weight.shape
     if dilation == (1, 1) and _conv2d_bands.whole_rows_pay(S, K, dx.shape[2]):
