@@ -131,6 +131,25 @@ def test_convolutions_have_plans(quick):
 
 
 @needs_cudnn
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [mode for mode, best in CUDNN.values() if best], ids=lambda mode: mode.words)
+def test_plans_of_every_mode_can_be_built(mode):
+    """Of the telling sizes, on every contender's terms: workspace, determinism, no tensor cores for IEEE's float32."""
+    dtypes = ("float32",) if mode.tensor_cores else DTYPES
+    requests = [
+        convolution(problem, dtype, mode, build=True)
+        for problem in convolution_problems(quick=True)
+        for dtype in dtypes
+    ]
+    without = [
+        (request["operator"], request["arrays"], answer["error"])
+        for request, answer in zip(requests, asked(requests), strict=True)
+        if "error" in answer
+    ]
+    assert without == []
+
+
+@needs_cudnn
 def test_modes_leave_plans_out():
     """Float32 without tensor cores, and deterministic sums, have fewer plans that can be built, and some."""
     problem = next(
