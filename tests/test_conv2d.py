@@ -66,7 +66,11 @@ CASES = {
     "winograd rows, 3x7": ((25, 32, 9, 10), (33, 32, 3, 7), {"padding": (0, 5)}),
     "winograd rows, flat": ((350, 32, 1, 6), (32, 32, 3, 3), {"padding": (6, 1)}),
     "scatter": ((5, 32, 11, 9), (33, 32, 3, 3), {"stride": (2, 2), "padding": (1, 1)}),
-    "scatter, dilated": ((3, 33, 12, 13), (64, 33, 3, 2), {"stride": (2, 3), "padding": (3, 2), "dilation": (2, 3)}),
+    "scatter, dilated": (
+        (3, 33, 12, 13),
+        (64, 33, 3, 2),
+        {"stride": (2, 3), "padding": (3, 2), "dilation": (2, 3)},
+    ),
     "scatter, wide padding": ((2, 32, 3, 4), (32, 32, 2, 4), {"stride": (3, 1), "padding": (5, 6)}),
     "scatter, groups": ((3, 64, 7, 8), (70, 32, 3, 4), {"stride": (1, 2), "padding": (0, 1), "groups": 2}),
     "depthwise": ((3, 33, 9, 8), (33, 1, 3, 3), {"padding": (1, 1), "groups": 33}),
@@ -160,7 +164,6 @@ def test_each_case_runs_the_algorithm_it_is_named_after():
         assert algorithm(*numbers) == family, case
         if case == "im2col, few channels":
             assert algorithm(*numbers, weight_gradient=True) == "planar"
-
 
         if case == "winograd rows, 5x5":
             numbers = (x_shape[0], 192, 192, *numbers[3:])

@@ -220,7 +220,9 @@ def _transformed_gradient(
     sections = Z[:, :pixels].reshape(_D, *tile.extents, row.pitch * K)
     sections[..., Q * K :] = 0
     images = dy[tile.n0 : tile.n1, m * tile.p0 : m * tile.p1]
-    images = images.reshape(*images.shape[:2], Q * K)  # a copy where the pixels of a row do not follow one another
+    images = images.reshape(
+        *images.shape[:2], Q * K
+    )  # a copy where the pixels of a row do not follow one another
     for rows, pieces in _by_piece(images, sections[..., : Q * K], m):
         np.matmul(transforms.outputs[: rows.shape[2]].T, rows, out=pieces)
     return Z.reshape(_D, parts, S, K).transpose(0, 2, 3, 1)

@@ -283,7 +283,7 @@ def cudnn() -> ModuleType:
     try:
         import cudnn
     except ImportError as error:
-        raise UnsupportedError(f"{error}: pip install 'gpudl[bench]' brings nvidia-cudnn-frontend") from None
+        raise UnsupportedError(f"{error}: pip install 'gpudl[cudnn]' brings nvidia-cudnn-frontend") from None
     return cudnn
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpudl.bench.contender import Contender, contender
-from gpudl.bench.device import Ceilings, Device, HowTimed, Telemetry
+from gpudl.bench.device import Ceilings, Device, HowTimed, Telemetry, as_arrays, host_float64
 from gpudl.bench.measure import measure
 from gpudl.bench.problem import OPERATORS, TOLERANCES, Operator, Problem, Work
 
@@ -26,7 +26,7 @@ class Counting(Device):
         return inputs
 
     def fetch(self, results):
-        return tuple(np.asarray(result, np.float64) for result in results)
+        return tuple(map(host_float64, as_arrays(results)))
 
     def copies(self, nbytes, cache):
         return 1
