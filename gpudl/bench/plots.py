@@ -19,7 +19,7 @@ from gpudl.train._figures import require_matplotlib, save_figure
 _OURS = "#1769aa"
 _OTHERS = ("#d1662a", "#3f8f4f", "#8357a4", "#b03a48", "#6b6f76", "#b08d1e", "#2a9d9d", "#c264a6")
 _MOST_PANELS = 24  # of batch sizes, 4 a line
-_BATCH = (re.compile(r"\bN (\d+)\b"), re.compile(r"\((\d+)(?=[,)])"))
+_BATCH = (re.compile(r"\b(N (\d+))\b"), re.compile(r"\(((\d+))(?=[,)])"))
 
 
 def draw(record: Record, folder: Path) -> dict[str, str]:
@@ -143,7 +143,7 @@ def split_batch(workload: str) -> tuple[str, int | None]:
     for pattern in _BATCH:
         if (found := pattern.search(workload)) is not None:
             start, end = found.span(1)
-            return f"{workload[:start]}N{workload[end:]}", int(found[1][:12])
+            return f"{workload[:start]}N{workload[end:]}", int(found[2][:12])
     return workload, None
 
 
@@ -162,8 +162,10 @@ def _draw_batches(
             sorted(floors), [floors[batch] * 1e3 for batch in sorted(floors)], ":", color="#222222", label="floor"
         )  # fmt: skip
     axes.set_xticks(sorted({batch for by_batch in those.values() for batch in by_batch}))
-    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    _plain_numbers(axes.xaxis, matplotlib)
+    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(matplotlib.ticker.NullLocator())
+        _plain_numbers(axis, matplotlib)
     axes.set_xlabel("N", fontsize=8)
     axes.set_ylabel("ms", fontsize=8)
     axes.tick_params(labelsize=7)

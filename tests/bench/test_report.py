@@ -230,14 +230,14 @@ def test_more_workloads_than_panels_are_said(record):
     rows += [timed("gpudl", [1e-3], workload=f"most, N {n}") for n in (1, 2, 3)]
     figure = plots._batches(rows, matplotlib)
     assert len(figure.axes) == 24
-    assert figure.axes[0].get_title().startswith("conv2d_forward, most, N N")
+    assert figure.axes[0].get_title().startswith("conv2d_forward, most, N,")
     assert figure._suptitle.get_text() == "and 7 workloads more, which are in the table"
 
 
 @pytest.mark.parametrize(
     ("workload", "series", "batch"),
     [
-        ("ResNet-50 conv3_1b, N 32", "ResNet-50 conv3_1b, N N", 32),
+        ("ResNet-50 conv3_1b, N 32", "ResNet-50 conv3_1b, N", 32),
         ("LeNet conv1: (256, 1, 28, 28) -> 6, 5x5", "LeNet conv1: (N, 1, 28, 28) -> 6, 5x5", 256),
         ("(128, 10)", "(N, 10)", 128),
         ("(1024,)", "(N,)", 1024),

@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_what_was_measured_and_the_run_goes_on(tmp_path):
     before = read(folder)
     assert 1 <= len(before.done) < 8
     assert "N 1" in (folder / "report.md").read_text()
-    assert "option" in run("bench", "--resume", folder, "--quick").stderr
+    assert "--quick: not with --resume" in run("bench", "--resume", folder, "--quick").stderr
     done = run("bench", "--resume", folder)
     assert done.returncode == 0
     assert done.stdout.startswith(f"{8 - len(before.done)} of 8 problems to measure, into {folder}\n")
