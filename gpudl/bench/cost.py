@@ -22,12 +22,12 @@ from typing import Any, TextIO
 import numpy as np
 
 from gpudl import simt
-from gpudl.bench import operators
-from gpudl.bench.contender import CONTENDERS
+from gpudl.bench import cost_problems, operators
+from gpudl.bench.contender import CONTENDERS, Contender
 from gpudl.bench.measure import cast
 from gpudl.bench.occupancy import Compiled, occupancy, read_report
-from gpudl.bench.problem import OPERATORS, Problem
-from gpudl.bench.session import Selection, machine
+from gpudl.bench.problem import OPERATORS, Operator, Problem
+from gpudl.bench.session import machine
 from gpudl.simt import _build
 
 SCHEMA = 1
@@ -158,15 +158,35 @@ def problems(names: Sequence[str], dtypes: Sequence[str]) -> tuple[list[Problem]
     each bound, because these lead to other kernels; the same for every dtype.
     """
     alike: dict[tuple, list[Problem]] = {}
-    for problem in Selection(tuple(names)).problems("cuda"):
-        if OPERATORS[problem.operator].family != COMPOSED:
+    for each in _named(names):
+        for problem in (problem for problem in each.problems() if "cuda" in problem.devices):
             words = (item for item in sorted(problem.settings.items()) if isinstance(item[1], str | bool))
             grouped = problem.settings.get("groups", 1) > 1
-            alike.setdefault((problem.operator, *words, grouped, _bound(problem)), []).append(problem)
+            alike.setdefault((each.name, *words, grouped, _bound(problem)), []).append(problem)
     chosen = [found for group in alike.values() if (found := _representative(group))]
     counted = {problem.operator for problem in chosen}
     too_large = [name for name in dict.fromkeys(key[0] for key in alike) if name not in counted]
     return [each.of(dtype) for each in chosen for dtype in dtypes if dtype in each.dtypes], too_large
+
+
+def _operators() -> dict[str, Operator]:
+    return OPERATORS | cost_problems.OPERATORS
+
+
+def _named(names: Sequence[str]) -> list[Operator]:
+    """Operators that begin with a name or are of such a family; all where there are no names."""
+
+    def fits(name: str, each: Operator) -> bool:
+        return each.name.startswith(name) or each.family == name
+
+    known = [
+        each for each in (*OPERATORS.values(), *cost_problems.OPERATORS.values()) if each.family != COMPOSED
+    ]
+    for name in names:
+        if not any(fits(name, each) for each in known):
+            families = ", ".join(sorted({each.family for each in known}))
+            raise ValueError(f"no operator that is counted begins with {name!r}; the families are {families}")
+    return [each for each in known if not names or any(fits(name, each) for name in names)]
 
 
 def _representative(alike: Sequence[Problem]) -> Problem | None:
@@ -200,10 +220,14 @@ def count(chosen: Iterable[Problem], compiled: Iterable[Compiled] = ()) -> Itera
         yield _cost(problem, _profile(problem), known)
 
 
+def _ours(operator: str) -> Contender:
+    return cost_problems.CONTENDERS.get(operator) or CONTENDERS[operator][operators.OURS]
+
+
 def _profile(problem: Problem) -> simt.Profile:
     inputs = cast(problem.inputs(np.random.default_rng(0)), problem.dtype)
     with simt.checked() as executor:
-        prepared = CONTENDERS[problem.operator][operators.OURS].prepare(inputs, dict(problem.settings))
+        prepared = _ours(problem.operator).prepare(inputs, dict(problem.settings))
         executor.clear()
         prepared.call()
         if findings := executor.findings():
@@ -217,7 +241,7 @@ def _cost(problem: Problem, profile: simt.Profile, known: dict[str, dict[str, Co
     asked = sum(each.read + each.written for each in profile.buffers)
     floor = _floor(problem)
     return Cost(
-        problem.operator, OPERATORS[problem.operator].family, problem.workload, problem.dtype, problem.work.flops,
+        problem.operator, _operators()[problem.operator].family, problem.workload, problem.dtype, problem.work.flops,
         floor, _bound(problem), moved, asked, moved / floor, asked / floor,
         [_kernel(name, profile, known.get(name, {})) for name in names],
     )  # fmt: skip
