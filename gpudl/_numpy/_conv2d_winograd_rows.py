@@ -1,18 +1,18 @@
-"""Convolution of stride 1 by Winograd's F(7 - R, R) over rows: 6 products per 7 - R rows of outputs in place of (7 - R) R.
+"""Convolution of stride 1 by Winograd's F(7 - R, R) over rows: 6 products per 7 - R rows of outputs, not (7 - R) R.
 
-Each 6 rows d of the input give m = 7 - R rows of outputs A^T [(G g) * (B^T d)], where * correlates along the row. That
-is 1/2 of the products with 3 or 4 rows of filters and 3/5 with 2 or 5. The transforms of input, outputs and gradient are
-products with matrices of at most 6x6, by BLAS on whole rows of pixels: one call in place of a dozen sums, and rows beyond
-the input are columns left out of the matrix, so that the input is not copied.
+Each 6 rows d of the input give m = 7 - R rows of outputs A^T [(G g) * (B^T d)], where * correlates along the row.
+That is 1/2 of the products with 3 or 4 rows of filters and 3/5 with 2 or 5. The transforms of input, outputs and
+gradient are products with matrices of at most 6x6, by BLAS on whole rows of pixels: one call in place of a dozen
+sums, and rows beyond the input are columns left out of the matrix, so that the input is not copied.
 
-The points of interpolation are 0, 3/4, -3/4, 3/2, -3/2 and infinity: every element of A and B is exact in float32, and
-the error is about half of that with the usual 0, 1, -1, 2, -2. Source: Lavin and Gray, "Fast algorithms for convolutional
-neural networks", CVPR 2016; the choice of points follows Barabasz et al., "Error analysis and improving the accuracy of
-Winograd convolution for deep neural networks", TOMS 2020.
+The points of interpolation are 0, 3/4, -3/4, 3/2, -3/2 and infinity: every element of A and B is exact in float32,
+and the error is about half of that with the usual 0, 1, -1, 2, -2. Source: Lavin and Gray, "Fast algorithms for
+convolutional neural networks", CVPR 2016; the choice of points follows Barabasz et al., "Error analysis and improving
+the accuracy of Winograd convolution for deep neural networks", TOMS 2020.
 
 Nothing is unfolded: rows of pixels follow one another, with the zeros after one being those before the next, so that
-the window of each pixel is S * C consecutive numbers. The windows that start at every S-th pixel lie end to end, a matrix
-as they are; S products, each of one S-th of the windows, are the whole correlation.
+the window of each pixel is S * C consecutive numbers. The windows that start at every S-th pixel lie end to end, a
+matrix as they are; S products, each of one S-th of the windows, are the whole correlation.
 """
 
 from __future__ import annotations
