@@ -17,6 +17,7 @@ import numpy as np
 from gpudl.bench.contender import Prepared, UnsupportedError
 
 WORKSPACE = 256 << 20  # bytes that a plan may use
+LISTED = 5  # plans that failed, of which a row tells
 PLAN_CALLS = 5  # of each plan, timed together after one that is not
 _TYPES = {"float32": "FLOAT", "float16": "HALF", "bfloat16": "BFLOAT16"}
 
@@ -238,13 +239,12 @@ class Plans:
                 except Exception as error:  # a plan may build and not run
                     self.failed.append(f"{name} ({_first_line(error)})")
             if not times:
-                raise UnsupportedError(f"cuDNN: no plan runs: {'; '.join(self.failed)}")
+                raise UnsupportedError(f"cuDNN: no plan runs{_failures(self.failed)}")
             self.fastest = min(times, key=times.__getitem__)
         return self.fastest
 
     def words(self, index: int) -> str:
-        text = f"plan {self.graph.graph.get_plan_name_at_index(index)}, one of {len(self.built)}"
-        return text + (f"; failed: {'; '.join(self.failed)}" if self.failed else "")
+        return f"plan {self.built[index]}, one of {len(self.built)}{_failures(self.failed)}"
 
 
 @functools.lru_cache(maxsize=8)
@@ -269,9 +269,7 @@ def built_plans(graph: Graph, operator: str, arrays: Layouts, settings: Settings
             if "Deselecting" not in str(error) and "excluded by" not in str(error):
                 failed.append(f"{name} ({_first_line(error)})")
     if not built:
-        raise UnsupportedError(
-            f"cuDNN has no plan for this with {mode.words}: {'; '.join(failed) or 'all are out'}"
-        )
+        raise UnsupportedError(f"cuDNN has no plan for this with {mode.words}{_failures(failed)}")
     return Plans(graph, built, failed)
 
 
@@ -334,6 +332,14 @@ def prepare(
         return tuple(memory[name] for name in results)
 
     return Prepared(call, found.words(index))
+
+
+def _failures(failed: list[str]) -> str:
+    """Of plans, the first few by name."""
+    if not failed:
+        return ""
+    more = f" and {len(failed) - LISTED} more" if len(failed) > LISTED else ""
+    return f"; failed: {'; '.join(failed[:LISTED])}{more}"
 
 
 def _first_line(error: Exception) -> str:

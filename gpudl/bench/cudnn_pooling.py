@@ -45,7 +45,8 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 
 class Library:
-    """libcudnn with its arguments declared. A status other than success raises RuntimeError with cuDNN's words."""
+    """libcudnn with its arguments declared. A status other than success raises RuntimeError with cuDNN's words, or
+    UnsupportedError where they say that it cannot do this."""
 
     def __init__(self, path: str):
         self._library = ctypes.CDLL(path)
@@ -56,7 +57,7 @@ class Library:
     def call(self, name: str, *arguments: Any) -> None:
         if status := getattr(self._library, name)(*arguments):
             words = self._library.cudnnGetErrorString(status).decode()
-            raise RuntimeError(f"{name}: {words}")
+            raise (UnsupportedError if "NOT_SUPPORTED" in words else RuntimeError)(f"{name}: {words}")
 
     def create(self, name: str) -> c_void_p:
         """What cudnnCreate<name> makes."""

@@ -233,7 +233,7 @@ def test_the_fastest_plan_is_found_once_and_failing_ones_are_listed():
 
 def test_no_plan_that_runs_is_no_way_of_doing_it():
     found = Plans(graph=None, built={0: "only"}, failed=[])
-    with pytest.raises(UnsupportedError, match="no plan runs: only"):
+    with pytest.raises(UnsupportedError, match="no plan runs; failed: only"):
         found.find_fastest(lambda index: 1 / 0)
 
 
@@ -250,3 +250,11 @@ def test_contenders_are_registered_with_what_sets_them_apart():
         assert CONTENDERS[operator]["PyTorch TF32"].math == "tf32"
     for operator in ("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"):
         assert {"cuDNN", "cuDNN best"} <= set(CONTENDERS[operator])
+
+
+def test_a_row_names_its_plan_and_a_few_of_those_that_failed():
+    assert Plans(None, {2: "eng7"}, []).words(2) == "plan eng7, one of 1"
+    found = Plans(None, {2: "eng7", 3: "eng8"}, [f"eng{i} (no)" for i in range(10, 17)])
+    assert found.words(3) == (
+        "plan eng8, one of 2; failed: eng10 (no); eng11 (no); eng12 (no); eng13 (no); eng14 (no) and 2 more"
+    )

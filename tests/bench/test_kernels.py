@@ -1,6 +1,7 @@
 """A user's file of kernels as a contender: on the CPU executor, and as nvcc compiles it."""
 
 import ctypes
+import importlib.util
 import subprocess
 import sys
 import types
@@ -12,6 +13,7 @@ import pytest
 import gpudl
 from gpudl import bench, simt
 from gpudl.bench import kernels
+from gpudl.bench.contender import CONTENDERS
 from gpudl.simt import _build
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "bench" / "mine.cu"
@@ -181,3 +183,22 @@ def test_numbers_are_passed_by_their_type():
         (np.int32(2), ctypes.c_int32),
     ):
         assert isinstance(as_c("f", 0, value, np.ndarray, id), kind)
+
+
+def test_the_example_registers_contenders_that_are_right(monkeypatch):
+    if (reason := simt.unavailable_because()) is not None:
+        pytest.skip(reason)
+    monkeypatch.setitem(CONTENDERS, "relu_forward", {})
+    spec = importlib.util.spec_from_file_location("mine", EXAMPLE.with_name("mine.py"))
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    those = CONTENDERS["relu_forward"]
+    assert set(those) == {"mine.cu", "RawKernel", "torch.clamp"}
+    assert those["RawKernel"].devices == ("cuda",)
+    x = np.random.default_rng(0).standard_normal((2, 5, 7, 3)).astype(np.float32).transpose(0, 3, 1, 2)
+    y = those["mine.cu"].prepare({"x": x}, {}).call()
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+    with pytest.raises(bench.UnsupportedError, match="float32 only"):
+        those["mine.cu"].prepare({"x": x.astype(np.float16)}, {}).call()
+    torch = pytest.importorskip("torch")
+    clamped = those["torch.clamp"].prepare({"x": torch.from_numpy(x)}, {}).call()
+    np.testing.assert_array_equal(clamped.numpy(), np.maximum(x, 0))
