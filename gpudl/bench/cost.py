@@ -251,7 +251,7 @@ def _cost(problem: Problem, profile: simt.Profile, known: dict[str, dict[str, Co
         asked,
         moved / floor,
         asked / floor,
-        # By name, for the profile has them in the order in which the linker put them.
+        # By name, and their parts likewise: the profile has them in the order in which the linker put them.
         [
             _kernel(name, profile, known.get(name, {}))
             for name in sorted({each.kernel for each in profile.launches})
@@ -288,9 +288,7 @@ def _kernel(name: str, profile: simt.Profile, compiled: dict[str, Compiled]) -> 
 
 def _without_kernel(parts: Sequence[Any]) -> list[dict[str, Any]]:
     plain = [{key: value for key, value in vars(each).items() if key != "kernel"} for each in parts]
-    return sorted(
-        plain, key=lambda each: list(map(str, each.values()))
-    )  # not by where the linker put the kernel
+    return sorted(plain, key=lambda each: list(map(str, each.values())))
 
 
 def _residency(compiled: Compiled, launch: simt.Launch) -> Residency | None:
