@@ -200,7 +200,7 @@ def _representative(alike: Sequence[Problem]) -> Problem | None:
 
 
 def _floor(problem: Problem) -> float:
-    return problem.work.bytes_moved(problem.dtype)
+    return float(problem.work.bytes_moved(problem.dtype))
 
 
 def _bound(problem: Problem) -> str:
@@ -236,15 +236,27 @@ def _profile(problem: Problem) -> simt.Profile:
 
 
 def _cost(problem: Problem, profile: simt.Profile, known: dict[str, dict[str, Compiled]]) -> Cost:
-    names = dict.fromkeys(launch.kernel for launch in profile.launches)
     moved = sum(each.distinct_read + each.distinct_written for each in profile.buffers)
     asked = sum(each.read + each.written for each in profile.buffers)
     floor = _floor(problem)
     return Cost(
-        problem.operator, _operators()[problem.operator].family, problem.workload, problem.dtype, problem.work.flops,
-        floor, _bound(problem), moved, asked, moved / floor, asked / floor,
-        [_kernel(name, profile, known.get(name, {})) for name in names],
-    )  # fmt: skip
+        problem.operator,
+        _operators()[problem.operator].family,
+        problem.workload,
+        problem.dtype,
+        float(problem.work.flops),
+        floor,
+        _bound(problem),
+        moved,
+        asked,
+        moved / floor,
+        asked / floor,
+        # By name, and their parts likewise: the profile has them in the order in which the linker put them.
+        [
+            _kernel(name, profile, known.get(name, {}))
+            for name in sorted({each.kernel for each in profile.launches})
+        ],
+    )
 
 
 def _kernel(name: str, profile: simt.Profile, compiled: dict[str, Compiled]) -> Kernel:
@@ -276,9 +288,7 @@ def _kernel(name: str, profile: simt.Profile, compiled: dict[str, Compiled]) -> 
 
 def _without_kernel(parts: Sequence[Any]) -> list[dict[str, Any]]:
     plain = [{key: value for key, value in vars(each).items() if key != "kernel"} for each in parts]
-    return sorted(
-        plain, key=lambda each: list(map(str, each.values()))
-    )  # not by where the linker put the kernel
+    return sorted(plain, key=lambda each: list(map(str, each.values())))
 
 
 def _residency(compiled: Compiled, launch: simt.Launch) -> Residency | None:
