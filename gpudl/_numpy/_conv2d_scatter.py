@@ -1,6 +1,6 @@
 """The gradient of the data with a stride: one product gives what every gradient adds to every pixel it saw.
 
-dy @ weight is (pixels, R * S * C) with the weights as they lie in memory, the largest product there is, and nothing is
+dy @ weight is (pixels, R * S * C) with the weights as they lie in memory, a product of many columns, and nothing is
 unfolded or padded. Each tap is then added to the pixels of dx it came from.
 """
 
@@ -19,8 +19,8 @@ _LARGEST_FIELD = 4
 def pays(outputs: Pair, filters: int, weight: np.ndarray, stride: Pair) -> bool:
     """Whether `backward_data` is faster than a convolution for each phase of the stride, and its scratch bounded.
 
-    filters : of a group. With fewer of them than channels the sums take longer than unfolding dy does, and so they do
-    with windows of 5 rows.
+    filters : of a group. Sums grow with the channels and unfolding dy with the filters; with windows of 5x5 and stride
+    2 the sums take longer.
     """
     _, R, S, C = weight.shape
     return (

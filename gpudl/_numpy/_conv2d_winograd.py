@@ -46,14 +46,14 @@ def _transformed_filters(filters: np.ndarray) -> np.ndarray:
 
     def block(i: int) -> None:
         channels = slice(*pieces[i])
-        rows = filter_transform(filters[:, :, channels])
-        bank[:, :, channels] = filter_transform(rows.swapaxes(0, 1)).swapaxes(0, 1)
+        rows = _filter_transform(filters[:, :, channels])
+        bank[:, :, channels] = _filter_transform(rows.swapaxes(0, 1)).swapaxes(0, 1)
 
     _parallel.run(block, len(pieces))
     return bank.reshape(16, C, K)
 
 
-def filter_transform(g: np.ndarray) -> np.ndarray:
+def _filter_transform(g: np.ndarray) -> np.ndarray:
     """G along the first axis: (g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2)."""
     result = np.empty((4, *g.shape[1:]), g.dtype)
     half = np.multiply(np.add(g[0], g[2]), g.dtype.type(0.5))
@@ -64,7 +64,7 @@ def filter_transform(g: np.ndarray) -> np.ndarray:
     return result
 
 
-def input_transform(d: list[np.ndarray], out: list[np.ndarray]) -> None:
+def _input_transform(d: list[np.ndarray], out: list[np.ndarray]) -> None:
     """B^T: (d0 - d2, d1 + d2, d2 - d1, d1 - d3)."""
     np.subtract(d[0], d[2], out=out[0])
     np.add(d[1], d[2], out=out[1])
@@ -83,9 +83,9 @@ def _transformed_input(x: np.ndarray, tile: Tile, tw: int, padding: Pair) -> np.
         left = (first + padding[1] - j) // 2
         fill_padded(columns[j], x[tile.n0 : tile.n1, :, first::2], padding[0] - 2 * tile.p0, left)
     rows = _parallel.scratch("winograd_rows", (4, 2, G, th, tw + 1, C), x.dtype)
-    input_transform([columns[:, :, k : k + 2 * th - 1 : 2] for k in range(4)], list(rows))
+    _input_transform([columns[:, :, k : k + 2 * th - 1 : 2] for k in range(4)], list(rows))
     V = _parallel.scratch("winograd_input", (4, 4, G, th, tw, C), x.dtype)
-    input_transform(
+    _input_transform(
         [rows[:, k % 2, :, :, k // 2 : k // 2 + tw] for k in range(4)], [V[:, k] for k in range(4)]
     )
     return V.reshape(16, G * th * tw, C)
@@ -135,8 +135,8 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, paddi
         np.add(slot, product, out=slot)
 
     total = sum_partials(len(pieces), (16, K, C), dweight.dtype, add).reshape(4, 4, K, C)
-    rows = transposed_filter_transform(total)
-    dweight[...] = transposed_filter_transform(rows.swapaxes(0, 1)).transpose(2, 1, 0, 3)
+    rows = _transposed_filter_transform(total)
+    dweight[...] = _transposed_filter_transform(rows.swapaxes(0, 1)).transpose(2, 1, 0, 3)
 
 
 def _transformed_gradient(dy: np.ndarray, tile: Tile, tw: int) -> np.ndarray:
@@ -148,13 +148,13 @@ def _transformed_gradient(dy: np.ndarray, tile: Tile, tw: int) -> np.ndarray:
         for b in range(2):
             fill_padded(gradient[a, b], images[:, a::2, b::2], 0, 0)
     rows = _parallel.scratch("winograd_halves", (4, 2, G, th, tw, K), dy.dtype)
-    gradient_transform(gradient, rows)
+    _gradient_transform(gradient, rows)
     Z = _parallel.scratch("winograd_transformed", (4, 4, G, th, tw, K), dy.dtype)
-    gradient_transform(rows.swapaxes(0, 1), Z.swapaxes(0, 1))
+    _gradient_transform(rows.swapaxes(0, 1), Z.swapaxes(0, 1))
     return Z.reshape(16, G * th * tw, K)
 
 
-def gradient_transform(d: np.ndarray, out: np.ndarray) -> None:
+def _gradient_transform(d: np.ndarray, out: np.ndarray) -> None:
     """(d0, d0 + d1, d0 - d1, d1): A along the first axis but for the sign of its last row."""
     out[0] = d[0]
     np.add(d[0], d[1], out=out[1])
@@ -162,7 +162,7 @@ def gradient_transform(d: np.ndarray, out: np.ndarray) -> None:
     out[3] = d[1]
 
 
-def transposed_filter_transform(u: np.ndarray) -> np.ndarray:
+def _transposed_filter_transform(u: np.ndarray) -> np.ndarray:
     """G^T along the first axis: (u0 + (u1 + u2) / 2, (u1 - u2) / 2, (u1 + u2) / 2 - u3), u3 with its sign turned."""
     half = u.dtype.type(0.5)
     result = np.empty((3, *u.shape[1:]), u.dtype)

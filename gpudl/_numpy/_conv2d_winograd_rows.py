@@ -1,14 +1,13 @@
-"""Convolution of stride 1 by Winograd's F(7 - R, R) over rows: 6 products per 7 - R rows of outputs, not (7 - R) R.
+"""Convolution of stride 1 by Winograd's F(7 - R, R) over rows: 6 products per 7 - R rows of outputs.
 
 Each 6 rows d of the input give m = 7 - R rows of outputs A^T [(G g) * (B^T d)], where * correlates along the row.
-That is 1/2 of the products with 3 or 4 rows of filters and 3/5 with 2 or 5. The transforms of input, outputs and
-gradient are products with matrices of at most 6x6, by BLAS on whole rows of pixels: one call in place of a dozen
-sums, and rows beyond the input are columns left out of the matrix, so that the input is not copied.
+That is 1/2 of the products of a sum over taps with 3 or 4 rows of filters, 3/5 with 5. The transforms of input,
+outputs and gradient are products with matrices of at most 6x6, by BLAS on whole rows of pixels: one call in place of
+a dozen sums, and rows beyond the input are columns left out of the matrix, so that the input is not copied.
 
 The points of interpolation are 0, 3/4, -3/4, 3/2, -3/2 and infinity: every element of A and B is exact in float32,
-and the error is about half of that with the usual 0, 1, -1, 2, -2. Source: Lavin and Gray, "Fast algorithms for
-convolutional neural networks", CVPR 2016; the choice of points follows Barabasz et al., "Error analysis and improving
-the accuracy of Winograd convolution for deep neural networks", TOMS 2020.
+and for 3x3 the error is about half of that with the usual 0, 1, -1, 2, -2. Source: Lavin and Gray, "Fast algorithms
+for convolutional neural networks", CVPR 2016.
 
 Nothing is unfolded: rows of pixels follow one another, with the zeros after one being those before the next, so that
 the window of each pixel is S * C consecutive numbers. The windows that start at every S-th pixel lie end to end, a
@@ -58,10 +57,10 @@ def _transforms(R: int, dtype: np.dtype) -> _Transforms:
     """Toom and Cook's: values at the points, the last being infinity, of polynomials with filters as coefficients."""
     m = _D + 1 - R
     points = np.array(_POINTS)
-    others = [np.delete(points, i) for i in range(len(points))]
     inputs = np.zeros((_D, _D))
     filters, outputs = np.zeros((_D, R)), np.zeros((m, _D))
-    for i, rest in enumerate(others):
+    for i in range(len(points)):
+        rest = np.delete(points, i)
         inputs[i, : _D - 1] = np.poly(rest)[::-1]
         filters[i] = points[i] ** np.arange(R) / np.prod(points[i] - rest)
         outputs[:, i] = points[i] ** np.arange(m)
@@ -92,7 +91,7 @@ def _row(W: int, Q: int, S: int, left: int) -> _Row:
 def correlate(
     x: np.ndarray, filters: np.ndarray, bias: np.ndarray | None, y: np.ndarray, *, padding: Pair
 ) -> None:
-    """y = x correlated with filters (R, S, C, K), plus bias; 2 <= R <= 5, stride and dilation 1."""
+    """y = x correlated with filters (R, S, C, K), plus bias; 3 <= R <= 5, stride and dilation 1."""
     R, S, C, K = filters.shape
     N, P, Q, _ = y.shape
     transforms = _transforms(R, x.dtype)
@@ -186,7 +185,7 @@ def _transformed_windows(pieces: list[_Pieces], tile: Tile, row: _Row, S: int) -
 
 
 def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, padding: Pair) -> None:
-    """dweight (K, R, S, C) = G^T [sum over pieces of (A dy) * (B^T d)]; 2 <= R <= 5, stride and dilation 1."""
+    """dweight (K, R, S, C) = G^T [sum over pieces of (A dy) * (B^T d)]; 3 <= R <= 5, stride and dilation 1."""
     K, R, S, C = dweight.shape
     N, P, Q, _ = dy.shape
     transforms = _transforms(R, x.dtype)

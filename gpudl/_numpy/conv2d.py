@@ -31,7 +31,7 @@ _WINOGRAD_CHANNELS = 32  # of either side
 _WINOGRAD_FEWEST_CHANNELS = 16
 _WINOGRAD_MANY_PIXELS = 1 << 16
 _BOTH_AXES_CHANNELS = 192  # of either side; rows win with 128, for weight gradients both axes with 256
-_WINOGRAD_FIELDS = (3, 4, 5)  # rows of filters; with 2 im2col is faster
+_WINOGRAD_FIELDS = (3, 4, 5)  # rows of a window of several columns; with 2 im2col is faster
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
 # Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
 # (8, 192, 14, 14) it does not.
