@@ -93,7 +93,7 @@ def asked(requests):
     lines = "\n".join(map(json.dumps, requests))
     command = [sys.executable, "-m", "tests.support.cudnn_offline"]
     done = subprocess.run(
-        command, input=lines, capture_output=True, text=True, check=False, cwd=ROOT, timeout=300
+        command, input=lines, capture_output=True, text=True, check=False, cwd=ROOT, timeout=900
     )
     assert done.returncode == 0, done.stderr[-2000:]
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
