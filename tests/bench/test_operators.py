@@ -15,6 +15,7 @@ from gpudl.bench.operators import (
     _large,
     activations,
     batch_norm,
+    batch_norm_relu,
     conv1d,
     conv2d,
     conv_transpose2d,
@@ -69,6 +70,7 @@ def small_problems():
         problems += [activations.forward_problem(each.name, IMAGE), activations.backward_problem(each, IMAGE)]
     for kind in batch_norm.COSTS:
         problems += [batch_norm.problem(kind, shape) for shape in (IMAGE, (9, 5), (4, 3, 6))]
+    problems += [batch_norm_relu.problem(kind, (4, 3, 9, 9)) for kind in batch_norm_relu.COSTS]
     for direction in linear.ARRAYS:
         problems += [
             linear.problem(direction, (6, 5, 4)), conv1d.problem(direction, (2, 3, 11, 4, 3)),

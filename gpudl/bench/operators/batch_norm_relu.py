@@ -22,24 +22,26 @@ LEAST = 0.25  # of |x|
 DIFFERENCE = "parameters are float32 where activations are in half precision"
 
 
-def _problems(kind: str) -> Iterator[Problem]:
+def problem(kind: str, shape: tuple[int, ...]) -> Problem:
     flops, arrays = COSTS[kind]
+    size = int(np.prod(shape))
+
+    def inputs(rng: np.random.Generator) -> Inputs:
+        """y is never near 0, where roundings would say which gradients go through: x keeps off it, weights are
+        positive, and there is no bias to speak of."""
+        x, channels = activations(rng, *shape), shape[1]
+        x = np.copysign(LEAST + (1 - LEAST) * np.abs(x), x)
+        weight = 1 + activations(rng, channels) / 2
+        given = {"x": x, "weight": weight, "bias": np.full(channels, 1 / 64, np.float32)}
+        return {"dy": activations(rng, *shape), **given} if kind == "backward" else given
+
+    work = Work(flops * size, arrays * size)
+    return Problem(f"batch_norm_relu_{kind}", str(shape), inputs, work, quick=shape == SHAPES[0])
+
+
+def _problems(kind: str) -> Iterator[Problem]:
     for shape in SHAPES:
-        size = int(np.prod(shape))
-
-        def inputs(rng: np.random.Generator, shape: tuple[int, ...] = shape) -> Inputs:
-            """y is never near 0, where roundings would say which gradients go through: x keeps off it, weights are
-            positive, and there is no bias to speak of."""
-            x, channels = activations(rng, *shape), shape[1]
-            x = np.copysign(LEAST + (1 - LEAST) * np.abs(x), x)
-            weight = 1 + activations(rng, channels) / 2
-            given = {"x": x, "weight": weight, "bias": np.full(channels, 1 / 64, np.float32)}
-            return {"dy": activations(rng, *shape), **given} if kind == "backward" else given
-
-        yield Problem(
-            f"batch_norm_relu_{kind}", str(shape), inputs, Work(flops * size, arrays * size),
-            quick=shape == SHAPES[0],
-        )  # fmt: skip
+        yield problem(kind, shape)
 
 
 for _kind in COSTS:
