@@ -179,9 +179,7 @@ def _named(names: Sequence[str]) -> list[Operator]:
     def fits(name: str, each: Operator) -> bool:
         return each.name.startswith(name) or each.family == name
 
-    known = [
-        each for each in (*OPERATORS.values(), *cost_problems.OPERATORS.values()) if each.family != COMPOSED
-    ]
+    known = [each for each in _operators().values() if each.family != COMPOSED]
     for name in names:
         if not any(fits(name, each) for each in known):
             families = ", ".join(sorted({each.family for each in known}))

@@ -56,11 +56,11 @@ def _summary(memory: Sequence[Cost], costs: Sequence[Cost], too_large: Sequence[
     parts = [
         f"{len(costs)} calls of {len(operators)} operators, {len(memory)} of them bound by memory.\n",
         _listed(
-            f"{len(over)} of these move more than {ALLOWED} times their floor",
+            f"Of these move more than {ALLOWED} times their floor",
             (f"{_name(cost)}: **{cost.ratio:.2f}** = {_shares(cost, 'distinct_')}" for cost in over),
         ),
         _listed(
-            f"{len(again)} more ask for more than {ALLOWED} times their floor; caches have the rest",
+            f"Of the others ask for more than {ALLOWED} times their floor, which caches answer in part",
             (f"{_name(cost)}: {cost.asked_ratio:.2f} = {_shares(cost)}" for cost in again),
         ),
         _listed(
@@ -79,8 +79,8 @@ def _summary(memory: Sequence[Cost], costs: Sequence[Cost], too_large: Sequence[
 
 
 def _listed(title: str, items: Iterable[str]) -> str:
-    bullets = "".join(f"- {item}\n" for item in items)
-    return f"{title}:\n\n{bullets}" if bullets else f"{title}: none.\n"
+    bullets = [f"- {item}\n" for item in items]
+    return f"{title}: {len(bullets)}\n\n{''.join(bullets)}" if bullets else f"{title}: none\n"
 
 
 def _name(cost: Cost) -> str:
@@ -136,6 +136,8 @@ def _spilled(costs: Iterable[Cost]) -> list[str]:
 
 
 def _table(costs: Sequence[Cost]) -> str:
+    if not costs:
+        return "None.\n"
     architectures = sorted({name for cost in costs for kernel in cost.kernels for name in kernel.compiled})
     titles = ["operator", "problem", "dtype", "moved", "asked"]
     titles += ["kernel", "launches, blocks x threads", "sectors", "passes", "lanes", *architectures]

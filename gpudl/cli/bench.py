@@ -181,6 +181,8 @@ def _cost(arguments: argparse.Namespace) -> int:
 
     if not arguments.cost:
         raise ConfigError("--compile-report: only with --cost")
+    if arguments.device == "cuda":
+        raise ConfigError("--device cuda: not with --cost, which counts on the CPU")
     for name in ("workload", "quick", "seconds", "files", "resume", "list"):
         if getattr(arguments, name):
             raise ConfigError(f"{'--with' if name == 'files' else '--' + name}: not with --cost")

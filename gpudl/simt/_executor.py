@@ -99,10 +99,6 @@ class Launch:
     count: int
 
     @property
-    def blocks(self) -> int:
-        return math.prod(self.grid)
-
-    @property
     def threads(self) -> int:
         """Of a block."""
         return math.prod(self.block)
@@ -162,11 +158,12 @@ class Executor:
         kernels = {address: self._lines.function(address) for address in addresses}
         launches = [
             Launch(
-                kernels[row["kernel"]],
-                tuple(row["grid"]),
-                tuple(row["block"]),
-                row["shared_bytes"],
-                row["count"],
+                **{
+                    **row,
+                    "kernel": kernels[row["kernel"]],
+                    "grid": tuple(row["grid"]),
+                    "block": tuple(row["block"]),
+                }
             )
             for row in raw["launches"]
         ]

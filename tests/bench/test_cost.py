@@ -354,6 +354,7 @@ def test_the_report_has_the_worst_first_and_says_what_exceeds_the_floor():
     text = cost_report.markdown(HEAD, costs, ["huge_step"])
     assert "gpudl abc, executor by g++ 12, compile report: none: no nvcc." in text
     assert "4 calls of 4 operators, 3 of them bound by memory." in text
+    assert "Of these move more than 1.05 times their floor: 1\n" in text
     assert "- moves float32, (3,): **1.50** = 1.00 x read + 0.50 y written\n" in text
     assert "- asks float32, (3,): 2.00 = \n" in text
     assert "- huge_step\n" in text
@@ -377,7 +378,8 @@ def test_the_report_names_source_lines_that_waste():
     assert "rare.cu" not in text
     assert "little.cu" not in text
     assert (
-        "Operators not counted, because their smallest problem is more than 32 MB or 600 MFLOP: none." in text
+        "Operators not counted, because their smallest problem is more than 32 MB or 600 MFLOP: none\n"
+        in text
     )
 
 
@@ -393,6 +395,7 @@ def test_the_report_tells_of_registers_and_spills():
 
 def test_options_that_do_not_go_together(capsys):
     assert "--compile-report: only with --cost" in refused(capsys, "bench", "--compile-report", "report.txt")
+    assert "--device cuda: not with --cost" in refused(capsys, "bench", "--cost", "--device", "cuda")
     assert "--quick: not with --cost" in refused(capsys, "bench", "--cost", "--quick")
     assert "--with: not with --cost" in refused(capsys, "bench", "--cost", "--with", "mine.py")
     assert "--seconds: not with --cost" in refused(capsys, "bench", "--cost", "--seconds", "1")
