@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 import gpudl
+from gpudl import _machine
 from gpudl.bench.device import Ceilings, Device, as_arrays, host_float64
 from gpudl.bench.problem import Inputs, Results
 
@@ -50,8 +49,8 @@ class CpuDevice(Device):
 
     def describe(self) -> dict[str, Any]:
         return {
-            "cpu": _cpu_name(),
-            "cores": len(os.sched_getaffinity(0)),
+            "cpu": _machine.processor_name(),
+            "cores": _machine.cores(),
             "threads": gpudl.get_num_threads(),
             "system": platform.platform(terse=True),
         }
@@ -103,10 +102,3 @@ def host_tensor(array: np.ndarray) -> Any:
     if array.dtype == ml_dtypes.bfloat16:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

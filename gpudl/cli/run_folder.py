@@ -22,7 +22,7 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 import gpudl
-from gpudl import nn
+from gpudl import _machine, nn
 from gpudl.cli.config import ConfigError, RunConfig, read_config
 from gpudl.cli.parts import make_model
 from gpudl.data import transforms
@@ -156,21 +156,14 @@ def environment() -> dict[str, Any]:
         "gpudl": gpudl.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": processor_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processor": _machine.processor_name(),
+        "cores": _machine.cores(),
         "threads": gpudl.get_num_threads(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name)) is not None},
         "blas": _blas(),
         "command": sys.argv,
         "time": time.strftime("%Y-%m-%d %H:%M:%S%z"),
     }
-
-
-def processor_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return found[0] if found else platform.processor()
 
 
 def _version(package: str) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gpudl import ops
 from gpudl._backend import array_module
+from gpudl.bench.autograd import backward_call
 from gpudl.bench.contender import contender
 from gpudl.bench.operators import batch_norm_cuda
 from gpudl.bench.operators.batch_norm_cuda import EPS, MOMENTUM
@@ -115,9 +116,11 @@ def torch_backward(dy: Any, x: Any, weight: Any, bias: Any) -> Callable[[], Any]
     import torch
 
     mean, var, weight, bias = _torch_parameters(x, weight, bias)
-    wanted = [each.requires_grad_() for each in (x, weight, bias)]
-    y = torch.nn.functional.batch_norm(x, mean, var, weight, bias, True, MOMENTUM, EPS).relu()
-    return lambda: torch.autograd.grad(y, wanted, dy, retain_graph=True)
+
+    def forward(x: Any, weight: Any, bias: Any) -> Any:
+        return torch.nn.functional.batch_norm(x, mean, var, weight, bias, True, MOMENTUM, EPS).relu()
+
+    return backward_call(forward, (x, weight, bias), dy)
 
 
 for _name, _best in (("cuDNN", False), ("cuDNN best", True)):

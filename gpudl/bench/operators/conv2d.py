@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -36,8 +37,13 @@ class Layer:
     quick: bool = False
 
     @property
+    def of_one_sample(self) -> networks.Convolution:
+        geometry = (self.C, self.H, self.K, self.R, self.stride, self.padding, self.groups)
+        return networks.Convolution(self.name, *geometry)
+
+    @property
     def extent(self) -> int:
-        return (self.H + 2 * self.padding - self.R) // self.stride + 1
+        return self.of_one_sample.P
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -52,12 +58,12 @@ class Layer:
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        return self.K, self.C // self.groups, self.R, self.R
+        return self.of_one_sample.weight_shape
 
     @property
     def flops(self) -> int:
         """Of every direction: 2 N P Q K (C / groups) R S."""
-        return 2 * self.N * self.extent**2 * self.K * self.C // self.groups * self.R**2
+        return 2 * self.N * self.of_one_sample.multiply_adds
 
     def x(self, rng: np.random.Generator) -> np.ndarray:
         return activations(rng, self.N, self.C, self.H, self.H)
@@ -81,7 +87,7 @@ class Layer:
         if reads_x and self.R == 1 and self.C * DTYPES["float16"].itemsize >= SECTOR:
             rows = self.extent
         pixels = self.N * (self.C * rows**2 + self.K * self.extent**2)
-        return Work(flops=self.flops, values=pixels + self.K * self.C // self.groups * self.R**2)
+        return Work(flops=self.flops, values=pixels + math.prod(self.weight_shape))
 
 
 LAYERS = [
