@@ -167,9 +167,12 @@ def is_cupy(value: object) -> bool:
 
 def executor(array: Array) -> ModuleType:
     """The module whose operators run `array`: `_numpy`, `_simt` or `_cuda`."""
-    if isinstance(array, np.ndarray):
-        return _load("simt" if _current == "simt" else "cpu")
-    return _load("cuda")
+    return numpy_executor() if isinstance(array, np.ndarray) else _load("cuda")
+
+
+def numpy_executor() -> ModuleType:
+    """The module whose operators run NumPy arrays: `_numpy` or `_simt`."""
+    return _load("simt" if _current == "simt" else "cpu")
 
 
 def array_module(array: Array) -> ModuleType:

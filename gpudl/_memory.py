@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import math
 import threading
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,12 +17,20 @@ SMALLEST_POOLED = 1 << 16  # bytes; below, malloc reuses memory by itself
 LARGEST_KEPT = 1 << 30  # bytes kept for reuse in all; what dies beyond that goes back to the system
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
 
-_free: dict[int, list[np.ndarray]] = {}
+
+class _Memory(NamedTuple):
+    """Bytes of the system, and where they are: to ask an array for its address takes as long as to make one."""
+
+    data: np.ndarray
+    address: int
+
+
+_free: dict[int, list[_Memory]] = {}
 _kept = 0
 _lock = threading.Lock()
 # A block may die inside the garbage collector while this thread holds _lock, so the finaliser only appends
 # here (atomic, takes no lock) and the next `empty` puts the blocks in their lists.
-_returned: collections.deque[np.ndarray] = collections.deque()
+_returned: collections.deque[_Memory] = collections.deque()
 
 
 class _Block:
@@ -29,9 +38,11 @@ class _Block:
 
     __slots__ = ("__array_interface__", "_memory")
 
-    def __init__(self, memory: np.ndarray):
+    def __init__(self, memory: _Memory, shape: tuple[int, ...], typestr: str):
         self._memory = memory
-        self.__array_interface__ = memory.__array_interface__
+        self.__array_interface__: dict[str, Any] = {
+            "version": 3, "shape": shape, "typestr": typestr, "data": (memory.address, False),
+        }  # fmt: skip
 
     def __del__(self) -> None:
         _returned.append(self._memory)
@@ -43,10 +54,11 @@ def _size_class(nbytes: int) -> int:
     return -(-nbytes // step) * step
 
 
-def _aligned_bytes(size: int) -> np.ndarray:
+def _aligned_bytes(size: int) -> _Memory:
     memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + size]
+    address = memory.ctypes.data
+    start = -address % ALIGNMENT
+    return _Memory(memory[start : start + size], address + start)
 
 
 def _collect() -> None:
@@ -54,9 +66,10 @@ def _collect() -> None:
     global _kept
     while _returned:
         memory = _returned.popleft()
-        if _kept + memory.size <= LARGEST_KEPT:
-            _free.setdefault(memory.size, []).append(memory)
-            _kept += memory.size
+        size = memory.data.size
+        if _kept + size <= LARGEST_KEPT:
+            _free.setdefault(size, []).append(memory)
+            _kept += size
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -74,7 +87,9 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
             _kept -= size
     if memory is None:
         memory = _aligned_bytes(size)
-    return np.asarray(_Block(memory))[:nbytes].view(dtype).reshape(shape)
+    if dtype.kind == "V":  # bfloat16, whose type string says bytes only
+        return np.asarray(_Block(memory, (nbytes,), "|u1")).view(dtype).reshape(shape)
+    return np.asarray(_Block(memory, shape, dtype.str))
 
 
 def free_memory() -> int:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
+import math
 import os
 import queue
 import threading
 from collections.abc import Callable
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 _region = threading.Lock()
 _local = threading.local()
@@ -50,7 +52,6 @@ def _find_current_core() -> Callable[[], int] | None:
 
 _current_core = _find_current_core()
 _num_threads = _threads_from_environment()
-_blas = [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]
 
 
 def get_num_threads() -> int:
@@ -73,6 +74,27 @@ def set_num_threads(count: int) -> None:
         _num_threads = count
 
 
+Switch = tuple[Callable[[], int], Callable[[int], object]]
+
+
+def _blas_switch(library: LibController) -> Switch:
+    """Functions that get and set the number of threads of a BLAS.
+
+    OpenBLAS's own, called without giving up the interpreter's lock, take a fifth of the time of threadpoolctl's. And
+    those of 3.8 let only the first Python thread that ever asked set a count.
+    """
+    if library.internal_api == "openblas" and library.threading_layer == "pthreads":
+        symbols = ctypes.PyDLL(library.filepath)
+        for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+            names = [f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set")]
+            if all(hasattr(symbols, name) for name in names):
+                return getattr(symbols, names[0]), getattr(symbols, names[1])
+    return library.get_num_threads, getattr(library, "_real_set_num_threads", library.set_num_threads)
+
+
+_blas = [_blas_switch(each) for each in ThreadpoolController().lib_controllers if each.user_api == "blas"]
+
+
 class _SingleThreadedBlas:
     """BLAS on one thread while anybody is inside: the first in sets it, the last out restores it.
 
@@ -89,24 +111,16 @@ class _SingleThreadedBlas:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._before = [library.get_num_threads() for library in _blas]
-                _set_blas_threads([1] * len(_blas))
+                self._before = [get_threads() for get_threads, _ in _blas]
+                for _, set_threads in _blas:
+                    set_threads(1)
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                _set_blas_threads(self._before)
-
-
-# threadpoolctl 3.8 lets only the first Python thread that ever asked set a count; `_real_set_num_threads` is without
-# that check, which took most of the time of a switch. Before 3.8 there is neither.
-_blas_setters = [getattr(library, "_real_set_num_threads", library.set_num_threads) for library in _blas]
-
-
-def _set_blas_threads(counts: list[int]) -> None:
-    for set_threads, count in zip(_blas_setters, counts, strict=True):
-        set_threads(count)
+                for (_, set_threads), count in zip(_blas, self._before, strict=True):
+                    set_threads(count)
 
 
 _single_threaded_blas = _SingleThreadedBlas()
@@ -316,22 +330,42 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray, bias: np.ndarray | Non
     return out
 
 
+_MOST_VIEWS = 512  # of scratch, kept by a thread
+
+
+class _Scratch:
+    """The buffers of a thread by key, and the views of them that were asked for: to make one anew takes 3 us."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, np.ndarray] = {}
+        self._views: dict[tuple[str, tuple[int, ...], np.dtype | type], np.ndarray] = {}
+
+    def view(self, key: str, shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+        view = self._views.get((key, shape, dtype))
+        return self._make(key, shape, dtype) if view is None else view
+
+    def _make(self, key: str, shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        memory = self._memory.get(key)
+        if memory is None or memory.size < size:
+            memory = self._memory[key] = np.empty(size, np.uint8)
+            self._views = {of: view for of, view in self._views.items() if of[0] != key}
+        if len(self._views) >= _MOST_VIEWS:
+            self._views.clear()
+        view = self._views[key, shape, dtype] = memory[:size].view(dtype).reshape(shape)
+        return view
+
+
 def scratch(key: str, shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
     """A buffer of this thread, the same memory at every call with the same key; contents are undefined.
 
     Grows to the largest shape asked for; two buffers that are in use at the same time need two keys.
     """
-    buffers = getattr(_local, "buffers", None)
-    if buffers is None:
-        buffers = _local.buffers = {}
-    dtype = np.dtype(dtype)
-    size = dtype.itemsize
-    for extent in shape:
-        size *= extent
-    memory = buffers.get(key)
-    if memory is None or memory.size < size:
-        memory = buffers[key] = np.empty(size, np.uint8)
-    return memory[:size].view(dtype).reshape(shape)
+    try:
+        buffers = _local.scratch
+    except AttributeError:
+        buffers = _local.scratch = _Scratch()
+    return buffers.view(key, shape, dtype)
 
 
 def ranges(total: int, length: int) -> list[tuple[int, int]]:

@@ -137,19 +137,27 @@ def optimizer(torch, name, p, row):
     return torch.optim.RMSprop([p], lr, alpha, eps, decay, momentum, bool(centered), maximize=bool(maximize))
 
 
+@pytest.mark.parametrize(
+    ("segments", "counts"),
+    [
+        ([[0, 5, 1], [8, 4, -1], [5, 3, 0], [12, 0, 0], [12, 6, 1]], [3, 5, 0, 0, 2]),
+        ([[0, 2, 1], [2, 3, 1], [5, 3, 1], [12, 5, 1], [17, 1, 1]], [3, 3, 0, 3, 3]),
+    ],
+    ids=["apart", "side by side"],
+)
 @pytest.mark.parametrize("name", STEPS)
-def test_segments_share_rows_or_are_left_alone(executor, name):
+def test_segments_share_rows_or_are_left_alone(executor, name, segments, counts):
     step, _, states, rows = STEPS[name]
     hyperparameters = np.array(rows[3:5], float)
-    segments = np.array([[0, 5, 1], [8, 4, -1], [5, 3, 0], [12, 0, 0], [12, 6, 1]])
     g, p = (random_array((18,), F4, seed=seed) for seed in (0, 1))
     state = [np.zeros(18, F4) for _ in range(states)]
     arrays = [executor.array(array.copy()) for array in (p, *state)]
-    steps = executor.array(np.array([3, 5, 0, 0, 2]))
-    step(executor.array(g), executor.array(segments), executor.array(hyperparameters), steps, *arrays)
-    assert executor.numpy(steps).tolist() == [4, 5, 1, 1, 3]
+    steps, table = executor.array(np.array(counts)), executor.array(np.array(segments))
+    step(executor.array(g), table, executor.array(hyperparameters), steps, *arrays)
+    after = [count + (row >= 0) for count, (_, _, row) in zip(counts, segments, strict=True)]
+    assert executor.numpy(steps).tolist() == after
     assert (executor.numpy(arrays[0])[8:12] == p[8:12]).all()
-    for (offset, length, row), count in zip(segments, (3, 5, 0, 0, 2), strict=True):
+    for (offset, length, row), count in zip(segments, counts, strict=True):
         span = slice(offset, offset + length)
         alone = [executor.array(array[span].copy()) for array in (g, p, *state)]
         made = [[[0, length, row]], hyperparameters, [count]]

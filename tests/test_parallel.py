@@ -130,28 +130,29 @@ def test_regions_of_several_threads_at_once():
 
 
 def test_blas_has_its_threads_back_after_a_region():
-    before = [library.get_num_threads() for library in _parallel._blas]
+    before = [threads() for threads, _ in _parallel._blas]
     inside = []
-    _parallel.run(lambda i: inside.extend(lib.get_num_threads() for lib in _parallel._blas), 2)
+    _parallel.run(lambda i: inside.extend(threads() for threads, _ in _parallel._blas), 2)
     assert set(inside) <= {1}
-    assert [library.get_num_threads() for library in _parallel._blas] == before
+    assert [threads() for threads, _ in _parallel._blas] == before
 
 
 def test_blas_is_single_threaded_in_the_regions_of_every_thread():
-    before = [library.get_num_threads() for library in _parallel._blas]
-    for library in _parallel._blas:
-        library.set_num_threads(4)
+    before = [threads() for threads, _ in _parallel._blas]
+    for _, set_threads in _parallel._blas:
+        set_threads(4)
     inside = []
 
     def work():
-        _parallel.run(lambda i: inside.extend(lib.get_num_threads() for lib in _parallel._blas), 2)
+        _parallel.run(lambda i: inside.extend(threads() for threads, _ in _parallel._blas), 2)
 
     work()
     worker = threading.Thread(target=work)
     worker.start()
     worker.join()
-    after = [library.get_num_threads() for library in _parallel._blas]
-    _parallel._set_blas_threads(before)
+    after = [threads() for threads, _ in _parallel._blas]
+    for (_, set_threads), count in zip(_parallel._blas, before, strict=True):
+        set_threads(count)
     assert set(inside) <= {1}
     assert set(after) <= {4}
 
@@ -222,6 +223,19 @@ def test_scratch_is_reused_and_grows():
     assert np.shares_memory(small, again)
     assert _parallel.scratch("test", (100, 100), np.float32).shape == (100, 100)
     assert not np.shares_memory(_parallel.scratch("other", (5,), np.float32), again)
+
+
+def test_views_of_scratch_share_its_memory_also_after_it_has_grown():
+    _parallel.scratch("growing", (4,), np.float32)
+    large = _parallel.scratch("growing", (1000,), np.float32)
+    assert np.shares_memory(large, _parallel.scratch("growing", (4,), np.float32))
+    assert _parallel.scratch("growing", (1000,), np.float32) is large
+
+
+def test_scratch_of_many_shapes_keeps_few_views():
+    for size in range(2 * _parallel._MOST_VIEWS):
+        assert _parallel.scratch("many", (size,), np.uint8).shape == (size,)
+    assert len(_parallel._local.scratch._views) <= _parallel._MOST_VIEWS
 
 
 def test_scratch_belongs_to_its_thread():

@@ -1,8 +1,9 @@
 """Parameter: data, gradient, and what is refused."""
 
 import numpy as np
+import pytest
 
-from gpudl import nn
+from gpudl import nn, ops, optim
 from tests.support.arrays import assert_refuses, bad_calls
 
 
@@ -28,6 +29,25 @@ def test_gradients_add_up():
     parameter.zero_grad(set_to_none=False)
     assert (parameter.grad == 0).all()
     parameter.zero_grad()
+    assert parameter.grad is None
+
+
+def test_gradients_of_an_operator_add_up_in_the_place_that_an_optimizer_has_for_them():
+    parameter = make()
+    dy, x = np.ones((4, 2), np.float32), np.full((4, 3), 2, np.float32)
+    parameter.accumulate(ops.linear_backward_weight, dy, x)
+    assert (parameter.grad == 8).all()
+    optim.SGD([parameter], lr=0.5)
+    place = parameter.grad
+    parameter.accumulate(ops.linear_backward_weight, dy, x)
+    assert (parameter.grad == 16).all()
+    parameter.zero_grad()
+    parameter.accumulate(ops.linear_backward_weight, dy, x)
+    assert parameter.grad is place
+    assert (place == 8).all()
+    parameter.zero_grad()
+    with pytest.raises(ValueError, match="must agree in all axes"):
+        parameter.accumulate(ops.linear_backward_weight, dy, x[:3])
     assert parameter.grad is None
 
 

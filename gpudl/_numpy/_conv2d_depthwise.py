@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import (
@@ -23,6 +22,7 @@ from gpudl._numpy._conv2d_tiles import (
     fill_padded,
     finish,
     padded_rows,
+    strided,
     sum_partials,
     tiles,
 )
@@ -83,7 +83,7 @@ def _windows(
         spread = step * dilation[1] // stride[1]
         yield (
             columns,
-            as_strided(
+            strided(
                 phases[phase, :, :, start:],
                 (G, tile.p1 - tile.p0, field[0], count, Q * C),
                 (sn, stride[0] * sh, dilation[0] * sh, spread * sw, sc),

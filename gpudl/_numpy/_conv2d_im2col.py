@@ -8,7 +8,6 @@ its rows is then a shifted slice of the same memory, so that a tile holds R time
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import (
@@ -20,6 +19,7 @@ from gpudl._numpy._conv2d_tiles import (
     filter_matrix,
     finish,
     padded_rows,
+    strided,
     sum_partials,
     tiles,
 )
@@ -61,7 +61,7 @@ def _unfolded(rows: np.ndarray, tile: Tile, Q: int, field: Pair, stride: Pair, d
     """(pixels, RSC): for each output pixel the inputs it sees; a view where a window is one pixel of dense rows."""
     G, m, C = tile.n1 - tile.n0, tile.p1 - tile.p0, rows.shape[3]
     (R, S), (sn, sh, sw, sc) = field, rows.strides
-    windows = as_strided(
+    windows = strided(
         rows,
         (G, m, Q, R, S, C),
         (sn, stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw, sc),
@@ -108,7 +108,7 @@ def _columns_unfolded(rows: np.ndarray, Q: int, field: Pair, stride: Pair, dilat
     )
     for phase in {r * dilation[0] % stride[0] for r in range(R)}:
         count = -(-(height - phase) // stride[0])
-        windows = as_strided(
+        windows = strided(
             rows[:, phase:], (count, G, Q, S, C), (stride[0] * sh, sn, stride[1] * sw, dilation[1] * sw, sc)
         )
         columns[phase, :count] = windows

@@ -7,7 +7,6 @@ gradient of the data adds the planes of `filters @ dy` back to where they were t
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import (
@@ -18,6 +17,7 @@ from gpudl._numpy._conv2d_tiles import (
     dense_destination,
     finish,
     padded_rows,
+    strided,
     sum_partials,
     tiles,
 )
@@ -62,7 +62,7 @@ def _unfolded(
     planes = _parallel.scratch("planar_input", (C, G, height, width), x.dtype)
     planes[...] = rows.transpose(3, 0, 1, 2)
     sc, sn, sh, sw = planes.strides
-    windows = as_strided(
+    windows = strided(
         planes,
         (*field, C, G, tile.p1 - tile.p0, Q),
         (dilation[0] * sh, dilation[1] * sw, sc, sn, stride[0] * sh, stride[1] * sw),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from gpudl import _memory, _parallel
 
@@ -88,6 +89,13 @@ def padded_rows(
     target = _parallel.scratch("conv2d_padded", (tile.n1 - tile.n0, height, width, C), x.dtype)
     fill_padded(target, images, -first, padding[1])
     return target
+
+
+def strided(array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    """numpy's as_strided, for reading; of dense memory at a tenth of its 10 us."""
+    if array.flags.c_contiguous:
+        return np.ndarray(shape, array.dtype, array, 0, strides)
+    return as_strided(array, shape, strides, writeable=False)
 
 
 def dense_destination(y: np.ndarray) -> tuple[np.ndarray, bool]:

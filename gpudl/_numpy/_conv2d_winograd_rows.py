@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import (
@@ -32,6 +31,7 @@ from gpudl._numpy._conv2d_tiles import (
     bias_of_row,
     dense_destination,
     finish,
+    strided,
     sum_partials,
     tiles,
 )
@@ -157,7 +157,7 @@ def _input_pieces(x: np.ndarray, count: int, row: _Row, top: int, transforms: _T
         rows = x[:, starts[pieces[0]] + a :, row.start : row.stop]
         sn, sh, sw, sc = rows.strides
         shape = (N, len(pieces), max(0, b - a), rows.shape[2], C)
-        inputs = as_strided(rows, shape, (sn, m * sh, sh, sw, sc), writeable=False)
+        inputs = strided(rows, shape, (sn, m * sh, sh, sw, sc))
         found.append(_Pieces(pieces[0], transforms.input[:, a : max(a, b)], inputs))
     return found
 
@@ -181,7 +181,7 @@ def _transformed_windows(pieces: list[_Pieces], tile: Tile, row: _Row, S: int) -
             d = d.reshape(*d.shape[:3], W * C)  # a copy where the pixels of a row do not follow one another
             np.matmul(matrix, d, out=out[:, start - tile.p0 : stop - tile.p0])
     section, pixel, number = V.strides
-    return as_strided(V, (_D, S, parts, S * C), (section, pixel, S * pixel, number))
+    return strided(V, (_D, S, parts, S * C), (section, pixel, S * pixel, number))
 
 
 def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, padding: Pair) -> None:

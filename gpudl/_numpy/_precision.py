@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import ml_dtypes
 import numpy as np
@@ -18,7 +18,11 @@ def accumulation_dtype(dtype: np.dtype) -> np.dtype:
 
 
 def _is_half(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype in HALF_DTYPES
+    return isinstance(value, np.ndarray) and value.itemsize == 2 and value.dtype in HALF_DTYPES
+
+
+def _has_half(values: Iterable[object]) -> bool:
+    return bool([value for value in values if _is_half(value)])  # any() takes twice as long
 
 
 def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -35,7 +39,7 @@ def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callab
 
         @functools.wraps(operator)
         def wrapper(*args: object, **kwargs: object) -> None:
-            if not any(map(_is_half, args)) and not any(map(_is_half, kwargs.values())):
+            if not _has_half(args) and not _has_half(kwargs.values()):
                 operator(*args, **kwargs)
                 return
             given = dict(zip(names, args, strict=False)) | kwargs

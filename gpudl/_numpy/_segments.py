@@ -13,21 +13,23 @@ from gpudl._numpy._precision import HALF_DTYPES
 # stay in the second-level cache, SGD took 2.3 times and Adam 1.6 times as long.
 BLOCK = 1 << 18
 
-# Pieces are (number of the segment, start, stop).
+# A span of the flat arrays: number of a segment that has its numbers, start, stop.
 Piece = tuple[int, int, int]
 
 
 def update_segments(
     update: Callable[..., None],
     segments: np.ndarray,
+    steps: np.ndarray,
     grad: np.ndarray,
     written: tuple[np.ndarray | None, ...],
 ) -> None:
     """Call update(segment, grad, *written) on cache-sized slices of every segment with a row; None stays None.
 
-    Half precision comes as float32 copies, and what is written is rounded back once.
+    Neighbours of one row and count of steps are one slice, which has the number of the first. Half precision comes as
+    float32 copies, and what is written is rounded back once.
     """
-    units = _units(segments)
+    units = _units(_joined(segments.tolist(), steps.tolist()))
 
     def run_unit(i: int) -> None:
         for segment, start, stop in units[i]:
@@ -57,15 +59,29 @@ def _widened(key: str, part: np.ndarray) -> np.ndarray:
     return wide
 
 
-def _units(segments: np.ndarray) -> list[list[Piece]]:
+def _joined(segments: list[list[int]], steps: list[int]) -> list[Piece]:
+    """Spans of segments that lie side by side and take the same numbers."""
+    spans: list[Piece] = []
+    following = None  # what the next segment has where it continues the last span
+    for number, ((offset, length, row), step) in enumerate(zip(segments, steps, strict=True)):
+        if row < 0:
+            continue
+        if (offset, row, step) == following:
+            first, start, _ = spans.pop()
+            spans.append((first, start, offset + length))
+        else:
+            spans.append((number, offset, offset + length))
+        following = (offset + length, row, step)
+    return spans
+
+
+def _units(spans: list[Piece]) -> list[list[Piece]]:
     """Pieces of at most BLOCK elements; short ones are put together so that a unit is worth a thread's turn."""
     units: list[list[Piece]] = []
     filled = BLOCK
-    for segment, (offset, length, row) in enumerate(segments.tolist()):
-        if row < 0:
-            continue
-        for start in range(offset, offset + length, BLOCK):
-            stop = min(offset + length, start + BLOCK)
+    for segment, begin, end in spans:
+        for start in range(begin, end, BLOCK):
+            stop = min(end, start + BLOCK)
             if filled + stop - start > BLOCK:
                 units.append([])
                 filled = 0

@@ -24,16 +24,13 @@ def adam_step(
     """segments (n, 3): offset, length, row; hyperparameters (groups, 8); steps (n,): see `gpudl.ops.adam`."""
     rows = segments[:, 2]
     steps[rows >= 0] += 1
-    table = hyperparameters.tolist()
-    scalars = [
-        None if row < 0 else _scalars(step, *table[row])
-        for step, row in zip(steps.tolist(), rows.tolist(), strict=True)
-    ]
+    table, steps_and_rows = hyperparameters.tolist(), list(zip(steps.tolist(), rows.tolist(), strict=True))
+    scalars = {(step, row): _scalars(step, *table[row]) for step, row in set(steps_and_rows) if row >= 0}
 
     def update(
         segment: int, g: np.ndarray, p: np.ndarray, m: np.ndarray, v: np.ndarray, v_max: np.ndarray | None
     ) -> None:
-        s = scalars[segment]
+        s = scalars[steps_and_rows[segment]]
         k = _parallel.scratch("adam", g.shape, g.dtype)
         if s["sign"] < 0 or s["l2"]:
             g = _decayed_gradient(g, p, s["sign"], s["l2"])
@@ -54,7 +51,7 @@ def adam_step(
         np.multiply(k, s["step_size"], out=k)
         np.subtract(p, k, out=p)
 
-    update_segments(update, segments, grad, (param, exp_avg, exp_avg_sq, max_exp_avg_sq))
+    update_segments(update, segments, steps, grad, (param, exp_avg, exp_avg_sq, max_exp_avg_sq))
 
 
 def _decayed_gradient(g: np.ndarray, p: np.ndarray, sign: float, l2: float) -> np.ndarray:

@@ -9,6 +9,9 @@ from gpudl._numpy._channels import Channels
 from gpudl._numpy._images import groups, image_size, store
 
 _BLOCK = 1 << 19  # bytes of computed values
+_ALONE = (
+    1 << 17
+)  # elements that one thread does in 100 us, which is not much longer than a second one takes to wake
 
 
 def image_normalize(
@@ -26,7 +29,7 @@ def image_normalize(
 
 def _channels_last(x: np.ndarray, mean: np.ndarray, factor: np.ndarray, y: np.ndarray) -> None:
     source, target = (a.reshape(-1, len(mean)) for a in (x, y))
-    channels = Channels(*source.shape)
+    channels = Channels(*source.shape, alone=_ALONE)
     means, factors = (channels.repeated(vector, mean.dtype) for vector in (mean, factor))
 
     def block(i: int) -> None:

@@ -63,4 +63,4 @@ def rmsprop_step(
             np.multiply(k, lr, out=k)
         np.subtract(p, k, out=p)
 
-    update_segments(update, segments, grad, (param, square_avg, grad_avg, momentum_buffer))
+    update_segments(update, segments, steps, grad, (param, square_avg, grad_avg, momentum_buffer))

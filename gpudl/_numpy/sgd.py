@@ -38,7 +38,7 @@ def sgd_step(
         np.multiply(direction, scale, out=k)
         np.subtract(p, k, out=p)
 
-    update_segments(update, segments, grad, (param, momentum_buffer))
+    update_segments(update, segments, steps, grad, (param, momentum_buffer))
 
 
 def _with_momentum(

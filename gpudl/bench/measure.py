@@ -16,8 +16,8 @@ from gpudl.bench.problem import DTYPES, OPERATORS, TOLERANCES, Inputs, Problem, 
 from gpudl.bench.record import Row
 
 WARM_UP_SECONDS = 0.2  # of each contender
-CALLS_PER_TURN = 3
-MIN_TURNS, MAX_TURNS = 4, 30
+CALLS_PER_TURN = 5
+MIN_TURNS, MAX_TURNS = 4, 16
 
 
 @dataclasses.dataclass

@@ -97,10 +97,9 @@ class ConvTranspose2d(Convolution):
         """dy : as y. Accumulates into weight.grad and bias.grad; returns dx, shaped as x."""
         x, numbers = self.saved_for_backward()
         if self.weight.requires_grad:
-            dweight = ops.conv_transpose2d_backward_weight(dy, x, self.weight.shape, **numbers)
-            self.weight.accumulate_grad(dweight)
+            self.weight.accumulate(ops.conv_transpose2d_backward_weight, dy, x, self.weight.shape, **numbers)
         if self.bias is not None and self.bias.requires_grad:
-            self.bias.accumulate_grad(ops.conv_transpose2d_backward_bias(dy))
+            self.bias.accumulate(ops.conv_transpose2d_backward_bias, dy)
         if not self.input_requires_grad:
             return None
         return ops.conv_transpose2d_backward_data(dy, self.weight.data, x.shape, **numbers)

@@ -60,9 +60,9 @@ class Linear(Module):
         _arrays.require_floats("Linear", x=x, dy=dy)
         _arrays.require_shape("Linear", "dy", dy, (*x.shape[:-1], self.out_features), "that of y")
         if self.weight.requires_grad:
-            self.weight.accumulate_grad(ops.linear_backward_weight(dy, x))
+            self.weight.accumulate(ops.linear_backward_weight, dy, x)
         if self.bias is not None and self.bias.requires_grad:
-            self.bias.accumulate_grad(ops.linear_backward_bias(dy))
+            self.bias.accumulate(ops.linear_backward_bias, dy)
         return ops.linear_backward_data(dy, self.weight.data) if self.input_requires_grad else None
 
     def extra_repr(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from gpudl import _backend
 from gpudl._backend import Array
@@ -76,6 +77,13 @@ class Parameter:
             return
         self._check_gradient(gradient)
         add_forward(self._grad, gradient, out=self._grad)
+
+    def accumulate(self, backward: Callable[..., Array], *arguments: Any, **numbers: Any) -> None:
+        """Add what an operator gives to `grad`; the first is written to its place in an optimizer's store."""
+        if self._grad is None and self._slot is not None:
+            self._grad = backward(*arguments, **numbers, out=self._slot.grad)
+        else:
+            self.accumulate_grad(backward(*arguments, **numbers))
 
     def require_convertible(self, device: str | None, dtype: _arrays.np.dtype | None) -> None:
         """Raise ValueError where an optimizer holds this parameter and it would change its dtype or device."""

@@ -90,7 +90,7 @@ def module_path(variant: str) -> Path:
     """Where gpudl's own kernels of a variant are: the fast ones in the package, as gpudl._simt."""
     if variant == "fast":
         return PACKAGE / f"_simt{_EXTENSION}"
-    return objects_folder() / "simt" / variant / f"_simt_{variant}{_EXTENSION}"
+    return _folder(variant) / f"_simt_{variant}{_EXTENSION}"
 
 
 def build_own(variant: str) -> list[Path]:
@@ -101,27 +101,24 @@ def build_own(variant: str) -> list[Path]:
     except ImportError:
         raise _compile.CompileError("pybind11 is needed to build gpudl._simt: pip install pybind11") from None
     csrc, library = sources(), module_path(variant)
-    name = library.name.removesuffix(_EXTENSION)
-    folder = objects_folder() / "simt" / variant
     python = (f"-isystem{pybind11.get_include()}", f"-isystem{sysconfig.get_path('include')}")
-    binding = (*_common(variant), *_binding_flags(variant), f"-DGPUDL_MODULE={name}", *python)
     units = [
-        *(_unit(path, binding, folder) for path in sorted(csrc.glob("*.cpp"))),
-        *(_kernel_unit(path, variant, folder) for path in sorted(csrc.glob("*.cu"))),
+        *_binding_units(variant, library.name.removesuffix(_EXTENSION), python),
+        *(_kernel_unit(path, variant, _folder(variant)) for path in sorted(csrc.glob("*.cu"))),
         *_executor_units(variant),
     ]
-    return _compile.build(units, _link(variant), library, lock=_lock(variant))
+    return _compile.build(units, _link(variant), library, lock=_lock())
 
 
 def build_file(source: Path, variant: str, include: tuple[Path, ...]) -> Path:
     """Compile one .cu file with the executor into a library beside the objects; returns its path."""
     _require(variant)
-    folder = objects_folder() / "simt" / variant / "user" / source.stem
+    folder = _folder(variant) / "user" / source.stem
     # Its extern "C" functions are to be seen from Python; the static variables of its templates stay its own.
     extra = ("-fvisibility=default", "-fno-gnu-unique", *(f"-I{path}" for path in (source.parent, *include)))
     unit = _kernel_unit(source, variant, folder, extra)
     library = folder / f"{source.stem}.so"
-    _compile.build([unit, *_executor_units(variant)], _link(variant), library, lock=_lock(variant))
+    _compile.build([unit, *_executor_units(variant)], _link(variant), library, lock=_lock())
     return library
 
 
@@ -132,8 +129,13 @@ def _require(variant: str) -> None:
         raise _compile.CompileError(reason)
 
 
-def _lock(variant: str) -> Path:
-    return objects_folder() / "simt" / variant / "lock"
+def _folder(variant: str) -> Path:
+    return objects_folder() / "simt" / variant
+
+
+def _lock() -> Path:
+    """One for all variants, which share objects; a build by itself takes all cores."""
+    return objects_folder() / "simt" / "lock"
 
 
 def _common(variant: str) -> tuple[str, ...]:
@@ -149,8 +151,17 @@ def _fma_instruction() -> tuple[str, ...]:
     return ()
 
 
-def _binding_flags(variant: str) -> tuple[str, ...]:
-    return VARIANTS[variant].executor if variant == "asan" else ("-O1",)
+def _binding_units(variant: str, module: str, python: tuple[str, ...]) -> list[Unit]:
+    """Host code. The checks are of device code, so `fast` and `check` have one in common, but for the module's name."""
+    flags = VARIANTS[variant].executor if variant == "asan" else ("-O1",)
+    common = _folder("asan" if variant == "asan" else "bindings")
+    command = (*_common(variant), *flags, *python)
+    return [
+        _unit(path, (*command, f"-DGPUDL_MODULE={module}"), _folder(variant))
+        if path.name == "module.cpp"
+        else _unit(path, command, common)
+        for path in sorted(sources().glob("*.cpp"))
+    ]
 
 
 def _unit(source: Path, command: tuple[str, ...], folder: Path) -> Unit:
@@ -170,7 +181,7 @@ def _executor_units(variant: str) -> list[Unit]:
     ]
     if chosen.checked:
         files += sorted((simt / "checks").glob("*.cpp"))
-    folder = objects_folder() / "simt" / variant / "executor"
+    folder = _folder(variant) / "executor"
     return [_unit(path, (*_common(variant), *chosen.executor), folder) for path in files]
 
 

@@ -1,6 +1,8 @@
 """Operators that are measured: their problems, and that every contender of the CPU passes on small ones."""
 
+import dataclasses
 import functools
+import json
 import sys
 
 import numpy as np
@@ -148,6 +150,7 @@ def test_contenders_pass(name):
         if problem.operator == name:
             for row in rows_of(problem):
                 assert passes(row), (row.workload, row.contender, row.error, row.detail)
+                assert json.loads(json.dumps(dataclasses.asdict(row), allow_nan=False))["bytes"] == row.bytes
 
 
 def test_a_contender_whose_library_is_missing_is_unsupported(monkeypatch):

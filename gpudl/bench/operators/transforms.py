@@ -6,6 +6,7 @@ what its users write: gathers by index, `grid_sample`, `interpolate`, and arithm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,17 +43,19 @@ def _problem(
 def flip_problem(shape: Shape) -> Problem:
     flip = np.random.default_rng(0).random(shape[0]) < 0.5
     settings = {"top": 0, "left": 0, "flip_horizontal": flip}
-    return _problem("image_crop", ", flip", shape, 2 * np.prod(shape), settings, 0)
+    return _problem("image_crop", ", flip", shape, 2 * math.prod(shape), settings, 0)
 
 
 def crop_problem(shape: Shape) -> Problem:
     top, left = np.random.default_rng(0).integers(-PADDING, PADDING + 1, (2, shape[0]))
     settings = {"top": top, "left": left, "flip_horizontal": False}
-    return _problem("image_crop", f", padding {PADDING}", shape, 2 * np.prod(shape), settings, 0)
+    return _problem("image_crop", f", padding {PADDING}", shape, 2 * math.prod(shape), settings, 0)
 
 
 def normalize_problem(shape: Shape) -> Problem:
-    return _problem("image_normalize", "", shape, (1 + 4) * np.prod(shape), {"mean": MEAN, "std": STD}, 1e-4)
+    return _problem(
+        "image_normalize", "", shape, (1 + 4) * math.prod(shape), {"mean": MEAN, "std": STD}, 1e-4
+    )
 
 
 def affine_problem(shape: Shape) -> Problem:
@@ -63,11 +66,11 @@ def affine_problem(shape: Shape) -> Problem:
     from_unit = np.array([[w / 2, 0, (w - 1) / 2], [0, h / 2, (h - 1) / 2]])
     last = np.broadcast_to([[[0, 0, 1]]], (n, 1, 3))
     settings = {"matrices": from_unit @ np.concatenate([unit, last], axis=1) @ to_unit, "theta": unit}
-    return _problem("image_affine", ", bilinear", shape, 2 * np.prod(shape), settings, LAST_BIT)
+    return _problem("image_affine", ", bilinear", shape, 2 * math.prod(shape), settings, LAST_BIT)
 
 
 def resize_problem(shape: Shape, size: tuple[int, int]) -> Problem:
-    moved = np.prod(shape) + np.prod((*shape[:2], *size))
+    moved = math.prod(shape) + math.prod((*shape[:2], *size))
     return _problem("image_resize", f" to {size}", shape, moved, {"size": size}, TWO_BITS)
 
 
@@ -77,7 +80,7 @@ def erase_problem(shape: Shape) -> Problem:
     rng = np.random.default_rng(0)
     top, left = rng.integers(0, h - h // 3 + 1, n), rng.integers(0, w - w // 3 + 1, n)
     boxes = np.stack([top, left, np.full(n, h // 3), np.full(n, w // 3)], axis=1)
-    return _problem("image_erase", "", shape, 2 * np.prod(shape), {"boxes": boxes}, 0)
+    return _problem("image_erase", "", shape, 2 * math.prod(shape), {"boxes": boxes}, 0)
 
 
 @operator("image_crop", family="transforms")
