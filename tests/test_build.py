@@ -52,6 +52,16 @@ def test_only_what_changed_is_compiled(project):
     assert project("-O1") == ["b.cpp"]
 
 
+def test_names_with_blanks_and_other_signs(project):
+    header = project.folder / "my #1 header$.h"
+    header.write_text("inline int three() { return 3; }\n")
+    (project.folder / "b.cpp").write_text(f'#include "{header.name}"\nint b() {{ return three(); }}\n')
+    assert project() == ["a.cpp", "b.cpp"]
+    assert project() == []
+    header.write_text("inline int three() { return 4; }\n")
+    assert project() == ["b.cpp"]
+
+
 def test_a_source_that_goes_away_leaves_the_library(project):
     project()
     assert project(names="b") == []

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,8 +69,13 @@ def _compile(unit: Unit) -> None:
     ]  # fmt: skip
     printed = _run(command)
     unit.object.with_suffix(".log").write_text(printed)
-    text = dependencies.read_text().replace("\\\n", " ").partition(":")[2]
-    _stamp(unit.object, _versioned(unit.command), [Path(name) for name in text.split()])
+    _stamp(unit.object, _versioned(unit.command), _dependencies(dependencies.read_text()))
+
+
+def _dependencies(rule: str) -> list[Path]:
+    """The files that a make rule names, in which a compiler has escaped blanks, # and $."""
+    names = re.split(r"(?<!\\)\s+", rule.replace("\\\n", " ").partition(":")[2].strip())
+    return [Path(re.sub(r"\\([ #])", r"\1", name).replace("$$", "$")) for name in names]
 
 
 def _run(command: list[str]) -> str:
