@@ -102,10 +102,22 @@ def test_architectures(monkeypatch, asked, expected):
     assert flags[-1].endswith(f"code=compute_{expected[0]}")
 
 
+@pytest.mark.parametrize("asked", ["hopper", "80,ninety", ",", "sm_80"])
+def test_architectures_that_are_none(monkeypatch, asked):
+    monkeypatch.setenv("GPUDL_CUDA_ARCHITECTURES", asked)
+    assert_refuses(
+        build_cuda().architectures,
+        SystemExit,
+        f"GPUDL_CUDA_ARCHITECTURES must be native, all or a list such as 80,90a, got {asked!r}",
+    )
+
+
 def test_why_there_is_no_cuda_module(monkeypatch):
     module = build_cuda()
     monkeypatch.setenv("GPUDL_CUDA", "off")
     assert module.missing_because() == "it was switched off by GPUDL_CUDA"
+    monkeypatch.setenv("GPUDL_CUDA", "no")
+    assert_refuses(module.missing_because, SystemExit, "GPUDL_CUDA must be on or off, got 'no'")
     monkeypatch.delenv("GPUDL_CUDA")
     monkeypatch.setattr(module, "find_nvcc", lambda: None)
     assert module.missing_because() == "no nvcc was found (CUDACXX, CUDA_HOME, PATH)"
