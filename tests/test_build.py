@@ -62,6 +62,22 @@ def test_names_with_blanks_and_other_signs(project):
     assert project() == ["b.cpp"]
 
 
+def test_a_file_that_changes_while_it_is_compiled_is_compiled_again(project, monkeypatch):
+    run, source = _compile._run, project.folder / "b.cpp"
+
+    def edit_meanwhile(command):
+        printed = run(command)
+        if str(source) in command:
+            source.write_text("int b() { return 5; }\n")
+        return printed
+
+    monkeypatch.setattr(_compile, "_run", edit_meanwhile)
+    assert project() == ["a.cpp", "b.cpp"]
+    monkeypatch.undo()
+    assert project() == ["b.cpp"]
+    assert project() == []
+
+
 def test_a_source_that_goes_away_leaves_the_library(project):
     project()
     assert project(names="b") == []

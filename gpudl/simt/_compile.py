@@ -15,6 +15,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,9 +68,13 @@ def _compile(unit: Unit) -> None:
     command = [
         *unit.command, "-MMD", "-MF", str(dependencies), "-c", str(unit.source), "-o", str(unit.object)
     ]  # fmt: skip
+    _stamp_path(unit.object).unlink(missing_ok=True)  # it told of the object that is overwritten now
+    started = time.time_ns()
     printed = _run(command)
     unit.object.with_suffix(".log").write_text(printed)
-    _stamp(unit.object, _versioned(unit.command), _dependencies(dependencies.read_text()))
+    inputs = _dependencies(dependencies.read_text())
+    if all(path.stat().st_mtime_ns <= started for path in inputs):  # else who knows which text was compiled
+        _stamp(unit.object, _versioned(unit.command), inputs)
 
 
 def _dependencies(rule: str) -> list[Path]:
