@@ -20,7 +20,11 @@ class BuildCuda(build_ext):
 
     def build_extension(self, ext):
         library = Path(self.get_ext_fullpath(ext.name)).resolve()
-        compiled = build_cuda.build(library, ROOT / "build" / "cuda")
+        try:
+            compiled = build_cuda.build(library, ROOT / "build" / "cuda")
+        except RuntimeError as error:  # what nvcc printed
+            hint = "gpudl: the CUDA kernels did not compile; GPUDL_CUDA=off installs without them"
+            raise SystemExit(f"{error}\n{hint}") from None
         print(
             f"gpudl: built _cuda for {', '.join(build_cuda.architectures())} and PTX, {len(compiled)} files compiled"
         )

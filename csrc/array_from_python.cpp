@@ -64,13 +64,14 @@ Described from_buffer(const py::object& array) {
   described.shape.assign(info.shape.begin(), info.shape.end());
   described.strides.assign(info.strides.begin(), info.strides.end());
   described.read_only = info.readonly;
-  const std::string format = info.format;
-  const char kind = format.empty() ? '?' : format.back();
+  // One number in the byte order of this machine, and not several, nor the real and imaginary part of one.
+  const bool prefixed = info.format.size() == 2 && std::strchr("@=<", info.format[0]);
+  const char kind = info.format.size() == 1 || prefixed ? info.format.back() : '?';
   const char letter = std::strchr("efd", kind)     ? 'f'
                       : std::strchr("bhilq", kind) ? 'i'
                       : std::strchr("BHILQ", kind) ? 'u'
                                                    : '?';
-  described.type = std::string("<") + letter + std::to_string(info.itemsize);
+  described.type = letter == '?' ? info.format : std::string("<") + letter + std::to_string(info.itemsize);
   return described;
 }
 #endif
@@ -101,13 +102,13 @@ std::int64_t size_of(const std::vector<std::int64_t>& shape, std::int64_t item) 
   std::int64_t size = 1;
   bool empty = false;
   for (std::int64_t extent : shape) {
-    if (extent < 0) throw std::invalid_argument("a shape may not be negative");
+    if (extent < 0) throw std::invalid_argument("has a negative extent");
     empty = empty || extent == 0;
   }
   if (empty) return 0;
   for (std::int64_t extent : shape) {
     if (size > std::numeric_limits<std::int64_t>::max() / item / extent)
-      throw std::invalid_argument("the shape is too large");
+      throw std::invalid_argument("has too large a shape");
     size *= extent;
   }
   return size;
@@ -360,7 +361,7 @@ class PythonCall final : public Call {
       case NumberKind::counter:
         return "an int in [0, 2^64)";
       case NumberKind::integer:
-        return number.count == 1 ? "an int" : std::to_string(number.count) + " ints";
+        return (number.count == 1 ? "an int" : std::to_string(number.count) + " ints") + std::string(" in [-2^63, 2^63)");
       case NumberKind::word:
         return "a str";
     }
@@ -413,7 +414,11 @@ class PythonCall final : public Call {
 
 void call_operator(const Operator& op, const py::args& arguments, const py::kwargs& named) {
   const PythonCall call(op, arguments, named);
-  op.run(call);
+  try {
+    op.run(call);
+  } catch (const TooLarge& error) {
+    throw std::invalid_argument(std::string(op.name) + ": " + error.what());
+  }
 }
 
 py::object signature_of(const Operator& op) {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,11 @@ def find_nvcc() -> str | None:
 
 def missing_because() -> str | None:
     """None where gpudl._cuda can be built, else the reason."""
-    if os.environ.get("GPUDL_CUDA", "").lower() in ("off", "0", "false"):
+    asked = os.environ.get("GPUDL_CUDA", "").lower()
+    if asked in ("off", "0", "false"):
         return "it was switched off by GPUDL_CUDA"
+    if asked not in ("", "on", "1", "true"):
+        raise SystemExit(f"GPUDL_CUDA must be on or off, got {asked!r}")
     if find_nvcc() is None:
         return "no nvcc was found (CUDACXX, CUDA_HOME, PATH)"
     if importlib.util.find_spec("pybind11") is None:
@@ -58,7 +62,12 @@ def architectures() -> tuple[str, ...]:
     if asked == "all":
         return ALL_ARCHITECTURES
     if asked not in ("", "native"):
-        return tuple(asked.replace(",", " ").replace(";", " ").split())
+        names = tuple(asked.replace(",", " ").replace(";", " ").split())
+        if not names or not all(re.fullmatch(r"\d+[af]?", name) for name in names):
+            raise SystemExit(
+                f"GPUDL_CUDA_ARCHITECTURES must be native, all or a list such as 80,90a, got {asked!r}"
+            )
+        return names
     present = _present_architectures()
     if asked == "native" and not present:
         raise SystemExit("GPUDL_CUDA_ARCHITECTURES=native: nvidia-smi names no GPU")

@@ -297,7 +297,7 @@ void launch_gradient_sums_by_row(const ArrayView& dy, const ArrayView& x, const 
 void launch_merge_sums(const MergedSums& sums, DType dtype, simt::Stream stream) {
   const std::int64_t blocks = sums.samples * ceil_div(sums.channels, 32);
   if (blocks == 0) return;
-  if (blocks > 0x7fffffff) throw std::invalid_argument("too many channels for one launch");
+  if (blocks > 0x7fffffff) throw TooLarge("too many channels for one launch");
   const auto warps = static_cast<unsigned>(std::max<std::int64_t>(1, std::min<std::int64_t>(kWarps, sums.entries)));
   const simt::LaunchConfig config{dim3(static_cast<unsigned>(blocks)), dim3(32 * warps), 0, stream};
   dispatch_float(dtype, [&](auto type) {

@@ -1,7 +1,6 @@
 // Binding of concatenation.
 #include "bindings.h"
 #include "concat.h"
-#include "errors.h"
 
 namespace {
 
@@ -12,8 +11,8 @@ void require_pieces(const Call& call, const char* wide, const char* pieces) {
   std::int64_t left = whole.shape[1];
   for (const ArrayView& piece : call.arrays(pieces)) {
     if (piece.dtype != whole.dtype) {
-      throw TypeError(std::string(pieces) + " must all be " + dtype_name(whole.dtype) + ", got " +
-                      dtype_name(piece.dtype));
+      call.refuse_type(std::string(pieces) + " must all be " + dtype_name(whole.dtype) + ", got " +
+                       dtype_name(piece.dtype));
     }
     if (piece.shape.size() != 2 || piece.shape[0] != whole.shape[0] || piece.shape[1] > left) {
       call.refuse(std::string(pieces) + " must be (M, K) arrays that fill " + wide);

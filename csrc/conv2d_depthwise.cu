@@ -160,7 +160,7 @@ std::int64_t workers_of(std::int64_t items, const BlockTile& tile) {
   const std::int64_t blocks = ceil_div(items, tile.depth) * tile.tiles;
   const std::int64_t rounds = std::min<std::int64_t>(4, std::max<std::int64_t>(1, blocks / 512));
   const std::int64_t workers = ceil_div(items, tile.depth * rounds);
-  if (workers * tile.tiles > 0x7fffffff) throw std::invalid_argument("too many pixels and channels for one launch");
+  if (workers * tile.tiles > 0x7fffffff) throw TooLarge("too many pixels and channels for one launch");
   return workers;
 }
 

@@ -41,6 +41,6 @@ constexpr int kThreads = 256;  // of a block of the elementwise kernels: eight b
 // A one-dimensional grid of `threads`, at least one, refused where CUDA has no such grid.
 inline simt::LaunchConfig one_dimensional(std::int64_t threads, simt::Stream stream) {
   const std::int64_t blocks = ceil_div(threads, kThreads);
-  if (blocks > 0x7fffffff) throw std::invalid_argument("too many elements for one launch: " + std::to_string(threads));
+  if (blocks > 0x7fffffff) throw TooLarge("too many elements for one launch: " + std::to_string(threads));
   return {dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream};
 }

@@ -19,6 +19,11 @@ struct TypeError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// What a launcher refuses because CUDA has no such grid; the binding puts the operator's name before it.
+struct TooLarge : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
 #if defined(GPUDL_CUDA)
 #include <cuda_runtime_api.h>
 

@@ -48,12 +48,23 @@ struct Fold {
   }
 };
 
+// The numbers of a block's threads folded as a tree; thread 0 gets the result. Once in a kernel, by all threads.
+__device__ __forceinline__ double fold_threads(const Fold& fold, double mine) {
+  SHARED_MEMORY(totals, double[kThreads]);
+  const int thread = int(threadIdx.x);
+  totals[thread] = mine;
+  for (int width = kThreads / 2; width > 0; width /= 2) {
+    __syncthreads();
+    if (thread < width) totals[thread] = fold.merge(totals[thread], totals[thread + width]);
+  }
+  return totals[thread];
+}
+
 // One block per kFlatBlock elements of x: (size,) -> partials[block]. A thread folds every kThreads-th group of 16
 // bytes in order, then the threads' numbers are folded as a tree.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     flat_partials_kernel(const T* x, std::int64_t size, bool aligned, Fold fold, double* partials) {
-  SHARED_MEMORY(totals, double[kThreads]);
   constexpr int N = kVector<T>;
   const int thread = int(threadIdx.x);
   const std::int64_t begin = std::int64_t(blockIdx.x) * kFlatBlock, end = min(size, begin + kFlatBlock);
@@ -66,27 +77,18 @@ __global__ void __launch_bounds__(kThreads)
       if (first + j < end) total = fold.merge(total, fold.term(fabs(double(values[j]))));
     }
   }
-  totals[thread] = total;
-  for (int width = kThreads / 2; width > 0; width /= 2) {
-    __syncthreads();
-    if (thread < width) totals[thread] = fold.merge(totals[thread], totals[thread + width]);
-  }
-  if (thread == 0) partials[blockIdx.x] = totals[0];
+  total = fold_threads(fold, total);
+  if (thread == 0) partials[blockIdx.x] = total;
 }
 
 // One block. partials: (count,) of one or several arrays -> norm[0]. Folded as above.
 __global__ void __launch_bounds__(kThreads)
     flat_norm_kernel(const double* partials, std::int64_t count, Fold fold, double* norm) {
-  SHARED_MEMORY(totals, double[kThreads]);
   const int thread = int(threadIdx.x);
   double total = fold.start();
   for (std::int64_t i = thread; i < count; i += kThreads) total = fold.merge(total, partials[i]);
-  totals[thread] = total;
-  for (int width = kThreads / 2; width > 0; width /= 2) {
-    __syncthreads();
-    if (thread < width) totals[thread] = fold.merge(totals[thread], totals[thread + width]);
-  }
-  if (thread == 0) norm[0] = fold.root(totals[0]);
+  total = fold_threads(fold, total);
+  if (thread == 0) norm[0] = fold.root(total);
 }
 
 // One thread: factor[0] = min(1, max_norm / (norm[0] + 1e-6)), NaN for a NaN norm.

@@ -170,7 +170,7 @@ void launch_color(const ArrayView& x, const ColorSteps<accumulate_t<T>>& table, 
                   const ImageShape& shape, simt::Stream stream) {
   const std::int64_t pieces = image_color_pieces(shape), pixels = pixels_of(shape) * (shape.channels / C);
   const std::int64_t blocks = ceil_div(pixels, kThreads);
-  if (blocks > 0x7fffffff) throw std::invalid_argument("too many pixels for one launch: " + std::to_string(pixels));
+  if (blocks > 0x7fffffff) throw TooLarge("too many pixels for one launch: " + std::to_string(pixels));
   if (table.grey) {
     simt::launch(one_dimensional(shape.samples * pieces * kThreads, stream), color_grey_kernel<T, C>, x.as<const T>(),
                  table, greys, pixels, int(pieces));

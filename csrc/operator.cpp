@@ -60,14 +60,17 @@ void Call::refuse(const std::string& words) const {
   throw std::invalid_argument(std::string(operator_name()) + ": " + words);
 }
 
+void Call::refuse_type(const std::string& words) const {
+  throw TypeError(std::string(operator_name()) + ": " + words);
+}
+
 void Call::require_dtype(const char* name, std::initializer_list<DType> allowed) const {
   std::string words;
   for (DType dtype : allowed) {
     if (array(name).dtype == dtype) return;
     words += (words.empty() ? "" : ", ") + std::string(dtype_name(dtype));
   }
-  throw TypeError(std::string(operator_name()) + ": " + name + " must be one of " + words + ", got " +
-                  dtype_name(array(name).dtype));
+  refuse_type(std::string(name) + " must be one of " + words + ", got " + dtype_name(array(name).dtype));
 }
 
 void Call::require_float(const char* name) const {
@@ -77,8 +80,8 @@ void Call::require_float(const char* name) const {
 void Call::require_same_dtype(std::initializer_list<const char*> names) const {
   for (const char* name : names) {
     if (array(name).dtype == array(*names.begin()).dtype) continue;
-    throw TypeError(std::string(operator_name()) + ": " + name + " must have the dtype of " + *names.begin() + ", " +
-                    dtype_name(array(*names.begin()).dtype) + ", got " + dtype_name(array(name).dtype));
+    refuse_type(std::string(name) + " must have the dtype of " + *names.begin() + ", " +
+                dtype_name(array(*names.begin()).dtype) + ", got " + dtype_name(array(name).dtype));
   }
 }
 

@@ -72,7 +72,8 @@ class Call {
   std::vector<std::int64_t> integers(const char* name, std::int64_t low, std::int64_t high) const;
   // The place of the word among `allowed`.
   int choice(const char* name, std::initializer_list<const char*> allowed) const;
-  [[noreturn]] void refuse(const std::string& words) const;  // ValueError
+  [[noreturn]] void refuse(const std::string& words) const;       // ValueError
+  [[noreturn]] void refuse_type(const std::string& words) const;  // TypeError
 
  protected:
   virtual const char* operator_name() const = 0;

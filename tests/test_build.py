@@ -52,6 +52,32 @@ def test_only_what_changed_is_compiled(project):
     assert project("-O1") == ["b.cpp"]
 
 
+def test_names_with_blanks_and_other_signs(project):
+    header = project.folder / "my #1 header$.h"
+    header.write_text("inline int three() { return 3; }\n")
+    (project.folder / "b.cpp").write_text(f'#include "{header.name}"\nint b() {{ return three(); }}\n')
+    assert project() == ["a.cpp", "b.cpp"]
+    assert project() == []
+    header.write_text("inline int three() { return 4; }\n")
+    assert project() == ["b.cpp"]
+
+
+def test_a_file_that_changes_while_it_is_compiled_is_compiled_again(project, monkeypatch):
+    run, source = _compile._run, project.folder / "b.cpp"
+
+    def edit_meanwhile(command):
+        printed = run(command)
+        if str(source) in command:
+            source.write_text("int b() { return 5; }\n")
+        return printed
+
+    monkeypatch.setattr(_compile, "_run", edit_meanwhile)
+    assert project() == ["a.cpp", "b.cpp"]
+    monkeypatch.undo()
+    assert project() == ["b.cpp"]
+    assert project() == []
+
+
 def test_a_source_that_goes_away_leaves_the_library(project):
     project()
     assert project(names="b") == []
@@ -92,10 +118,22 @@ def test_architectures(monkeypatch, asked, expected):
     assert flags[-1].endswith(f"code=compute_{expected[0]}")
 
 
+@pytest.mark.parametrize("asked", ["hopper", "80,ninety", ",", "sm_80"])
+def test_architectures_that_are_none(monkeypatch, asked):
+    monkeypatch.setenv("GPUDL_CUDA_ARCHITECTURES", asked)
+    assert_refuses(
+        build_cuda().architectures,
+        SystemExit,
+        f"GPUDL_CUDA_ARCHITECTURES must be native, all or a list such as 80,90a, got {asked!r}",
+    )
+
+
 def test_why_there_is_no_cuda_module(monkeypatch):
     module = build_cuda()
     monkeypatch.setenv("GPUDL_CUDA", "off")
     assert module.missing_because() == "it was switched off by GPUDL_CUDA"
+    monkeypatch.setenv("GPUDL_CUDA", "no")
+    assert_refuses(module.missing_because, SystemExit, "GPUDL_CUDA must be on or off, got 'no'")
     monkeypatch.delenv("GPUDL_CUDA")
     monkeypatch.setattr(module, "find_nvcc", lambda: None)
     assert module.missing_because() == "no nvcc was found (CUDACXX, CUDA_HOME, PATH)"

@@ -444,6 +444,7 @@ DY = np.ones((2, 6, 3, 3), np.float32)
     ("no groups", lambda: ops.conv2d_forward(X, W, groups=0), ValueError, "groups must be at least 1, got 0"),
     ("bias", lambda: ops.conv2d_forward(X, W, X[0, 0, 0]), ValueError, "bias must have shape (6,)"),
     ("stride", lambda: ops.conv2d_forward(X, W, stride=0), ValueError, "stride must be at least 1, got 0"),
+    ("huge", lambda: ops.conv2d_forward(X, W, padding=2**40), ValueError, "conv2d_forward: the result would have shape ("),
     ("stride type", lambda: ops.conv2d_forward(X, W, stride=1.5), TypeError, "stride must be an int, got float"),
     ("three strides", lambda: ops.conv2d_forward(X, W, stride=(1, 1, 1)), ValueError, "stride must be an int or 2 ints"),
     ("dilation", lambda: ops.conv2d_forward(X, W, dilation=(1, 0)), ValueError, "dilation must be at least 1, got 0"),

@@ -1,9 +1,12 @@
 """Every kernel under several schedules in the checked build: no finding, the same bits, and no more traffic than needed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from gpudl import _backend, _numpy
+import gpudl
+from gpudl import _backend, _numpy, ops
 from tests.support.kernel_calls import CALLS, COSTS, WITHOUT_COST
 from tests.support.kernel_calls.base import bits_of
 from tests.support.kernels import checked
@@ -59,3 +62,20 @@ def test_memory_bound_kernels_move_what_they_must(operator, dtype):
             continue
         assert buffer.read <= cost.requests(dtype) * limit, buffer
         assert buffer.written <= cost.requests(dtype) * limit, buffer
+
+
+def test_a_failed_launch_says_what_and_where():
+    x = np.ones((2, 3), np.float32)
+    with checked() as executor:
+        executor.set_shared_memory_limit(64)
+        try:
+            with pytest.raises(gpudl.CudaError) as caught:
+                ops.softmax_forward(x, 1)
+        finally:
+            executor.set_shared_memory_limit()
+        assert np.allclose(ops.softmax_forward(x, 1), 1 / 3), "a failure must not be reported twice"
+    error = caught.value
+    assert (error.expression, Path(error.file).name) == ("launch of softmax_forward", "softmax.cu")
+    source = Path(error.file).read_text().splitlines()
+    assert source[error.line - 1].strip() == 'CHECK_LAUNCH("softmax_forward");'
+    assert "the limit of a block is 64 bytes" in error.text

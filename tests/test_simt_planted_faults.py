@@ -3,6 +3,9 @@
 import ctypes
 import functools
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 
 import gpudl
 from gpudl import simt
+from gpudl.simt import _build
 from tests.support.arrays import assert_refuses
 
 SOURCE = Path(__file__).parent / "kernels" / "planted_faults.cu"
@@ -138,12 +142,9 @@ def test_global_overrun(planted):
 @pytest.mark.parametrize("right", [1, 0])
 def test_unwritten_global_memory(planted, right):
     x, y = inputs(100, 100)
-    planted.register(x, "x", "read")
     planted.register(y, "result", "write")  # what it holds counts as unwritten
-    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y)]
-    planted.library.launch_unwritten_global(*pointers, ctypes.c_int64(100), ctypes.c_int64(right))
+    planted.launch_unwritten_global(x, y, 100, right)
     planted.forget(y)
-    planted.forget(x)
     findings = planted.findings()
     if right:
         assert findings == []
@@ -236,6 +237,56 @@ def test_example_finds_its_race(capsys):
     assert re.search(r"global read: \d+ sectors, 128 needed", printed)
 
 
+SCALE = """#include <simt.h>
+#include <factor.h>
+__global__ void scale_kernel(float* y, bool twice) { y[threadIdx.x] *= twice ? FACTOR * FACTOR : FACTOR; }
+extern "C" void launch_scale(float* y, bool twice) {
+  simt::launch({dim3(1), dim3(4), 0, nullptr}, scale_kernel, y, twice);
+}
+"""
+
+
+def test_the_file_as_it_is_now(tmp_path):
+    """Another file of the same name, in a folder with a blank, and one whose header was edited after it was loaded."""
+    compiled()
+    modules = []
+    for folder, factor in (("one", 2), ("the other", 3), ("one", 5)):
+        source, header = tmp_path / folder / "scale.cu", tmp_path / f"{folder} include" / "factor.h"
+        for path, text in ((source, SCALE), (header, f"#define FACTOR {factor}.0f\n")):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        modules.append(simt.compile(source, variant="fast", include=[header.parent]))
+    y = np.ones(4, np.float32)
+    for module in modules:
+        module.launch_scale(y, False)
+    assert y.tolist() == [2 * 3 * 5] * 4
+    modules[-1].launch_scale(y, True)
+    assert y.tolist() == [2 * 3 * 5**3] * 4
+    for folder in {module.path.parents[1] for module in modules}:
+        shutil.rmtree(folder)
+
+
+def test_lines_of_a_file_in_a_folder_with_a_blank(tmp_path):
+    compiled()
+    source = tmp_path / "my kernels" / "reverse.cu"
+    source.parent.mkdir()
+    shutil.copy(SOURCE.parents[2] / "examples" / "simt" / "reverse.cu", source)
+    module = simt.compile(source)
+    module.launch_reverse(*inputs(256, 256), 256)
+    assert all(finding.line.startswith("reverse.cu:") for finding in module.findings())
+    assert module.findings()
+    shutil.rmtree(module.path.parents[1])
+
+
+def test_the_command_names_the_library_it_made():
+    compiled()
+    command = [sys.executable, "-m", "gpudl.simt", str(SOURCE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=SOURCE.parents[2])
+    library = Path(done.stdout.splitlines()[0])
+    assert library == _build.build_file(SOURCE.resolve(), "check", ())
+    assert hasattr(ctypes.PyDLL(library), "launch_missing_barrier")
+
+
 def test_bad_calls():
     module = compiled()
     x, y = inputs()
@@ -245,6 +296,26 @@ def test_bad_calls():
     assert_refuses(
         lambda: module.launch_missing_barrier(x, "y", 1), TypeError, "argument 1 must be an array or a number"
     )
+    for argument, exception, words in (
+        (2**63, ValueError, "argument 2 must be an int in [-2^63, 2^63), got 9223372036854775808"),
+        (np.int8(1), TypeError, "argument 2 must be an array or a number (bool, int,"),
+        (x.astype(">f4"), TypeError, "argument 2 must hold numbers in the byte order of this machine"),
+        (np.array([None]), TypeError, "got dtype('O')"),
+    ):
+        assert_refuses(functools.partial(module.launch_missing_barrier, x, y, argument), exception, words)
+    assert_refuses(
+        lambda: module.register(y, "y", "append"), ValueError, "use must be one of read, write, update"
+    )
+    assert_refuses(
+        lambda: module.register(y[::2], "y", "write"), ValueError, "array must be C-contiguous, got strides"
+    )
+    assert_refuses(lambda: module.forget(y), ValueError, "array is not registered")
+    for seed in (-1, 2**64, 0.5):
+        assert_refuses(
+            functools.partial(module.set_schedule, "random", seed),
+            ValueError,
+            "seed must be an int in [0, 2^64)",
+        )
     assert_refuses(lambda: module.launch_nothing(x), AttributeError, 'no extern "C" function launch_nothing')
     assert_refuses(
         lambda: module.set_schedule("sideways"), ValueError, "order must be one of forward, reverse, random"
@@ -260,3 +331,4 @@ def test_a_compiler_error_is_shown(tmp_path):
     bad = tmp_path / "bad.cu"
     bad.write_text("#include <simt.h>\nint wrong = nothing;\n")
     assert_refuses(lambda: simt.compile(bad), simt.CompileError, "bad.cu:2")
+    shutil.rmtree(_build.objects_folder() / "simt" / "check" / "user" / _build.place_of(bad))

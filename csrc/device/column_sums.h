@@ -126,7 +126,7 @@ template <class Out, class Terms>
 void launch_column_sums_pass(const Terms& terms, std::int64_t rows, const ColumnSumsPlan& plan, std::int64_t pitch,
                              Out* results, simt::Stream stream) {
   if (plan.tile.tiles > 0x7fffffff)
-    throw std::invalid_argument("too many columns for one launch: " + std::to_string(terms.columns));
+    throw TooLarge("too many columns for one launch: " + std::to_string(terms.columns));
   const dim3 grid(static_cast<unsigned>(plan.tile.tiles), static_cast<unsigned>(plan.blocks));
   simt::launch({grid, dim3(kThreads), 0, stream}, column_sums_kernel<Out, Terms>, results, pitch, rows,
                plan.rows_per_block, plan.tile, terms);

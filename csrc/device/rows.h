@@ -224,7 +224,7 @@ void launch_rows(const RowArrays<T, Algorithm::kInputs>& arrays, const Algorithm
   const bool is_short = arrays.extent * std::int64_t(sizeof(A)) <= 4096;  // eight rows of two inputs in 64 KB
   const std::int64_t blocks = is_short ? ceil_div(arrays.rows, tile_rows) : arrays.rows;
   if (blocks > 0x7fffffff) {
-    throw std::invalid_argument("too many rows for one launch: " + std::to_string(arrays.rows));
+    throw TooLarge("too many rows for one launch: " + std::to_string(arrays.rows));
   }
   const dim3 grid(static_cast<unsigned>(blocks));
   if (is_short) {

@@ -129,14 +129,14 @@ void launch_segments(const SegmentTable& table, const ArrayView& grad, const Arr
   constexpr int kStates = sizeof...(States);
   if (table.count == 0) return;
   const std::int64_t vector = 16 / dtype_bytes(grad.dtype);
-  simt::launch({dim3(1), dim3(kSegmentThreads), 0, stream}, prepare_segments_kernel<Update, kStates>, table, grad.size,
-               vector);
   // A segment adds at most two partial groups and one partial block to those of its elements.
   const std::int64_t blocks = ceil_div(grad.size, kSegmentThreads * vector) + table.count +
                               ceil_div(table.count, kSegmentThreads);
-  if (blocks > 0x7fffffff) throw std::invalid_argument("too many elements for one launch");
+  if (blocks > 0x7fffffff) throw TooLarge("too many elements for one launch");
   const bool aligned = vector_aligned(grad) && vector_aligned(param) && (vector_aligned(states) && ...);
   const simt::LaunchConfig config{dim3(static_cast<unsigned>(blocks)), dim3(kSegmentThreads), 0, stream};
+  simt::launch({dim3(1), dim3(kSegmentThreads), 0, stream}, prepare_segments_kernel<Update, kStates>, table, grad.size,
+               vector);
   dispatch_float(grad.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     simt::launch(config, segments_kernel<T, kStates, Update>, table.rows, table.count, grad.as<const T>(),

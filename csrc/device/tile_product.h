@@ -9,7 +9,6 @@
 //                                                        // exist; 0 beyond the operand
 #pragma once
 
-#include <string>
 #include <type_traits>
 
 #include "device/vector.h"
@@ -42,7 +41,7 @@ struct TileGrid {
 // The grid of `products` products of rows x columns sums, each 1 or more; refused where CUDA has no such grid.
 inline TileGrid tile_grid(std::int64_t rows, std::int64_t columns, std::int64_t products) {
   const double blocks = double(ceil_div(rows, kTileExtent)) * double(ceil_div(columns, kTileExtent)) * double(products);
-  if (blocks > 0x7fffffff) throw std::invalid_argument("too many tiles for one launch: " + std::to_string(blocks));
+  if (blocks > 0x7fffffff) throw TooLarge("too many tiles for one launch");
   return {unsigned(ceil_div(rows, kTileExtent)), unsigned(ceil_div(columns, kTileExtent))};
 }
 inline simt::LaunchConfig tile_launch(const TileGrid& grid, std::int64_t products, simt::Stream stream) {

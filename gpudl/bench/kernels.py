@@ -115,7 +115,7 @@ def build(source: Path, include: tuple[Path, ...] = ()) -> Path:
     nvcc = build_cuda.find_nvcc()
     if nvcc is None:
         raise CompileError("no nvcc was found (CUDACXX, CUDA_HOME, PATH)")
-    folder = _build.objects_folder() / "bench" / source.stem
+    folder = _build.objects_folder() / "bench" / _build.place_of(source)
     folder.mkdir(parents=True, exist_ok=True)
     support = folder / "support.cu"
     support.write_text(_SUPPORT)

@@ -312,7 +312,10 @@ class Result:
                 self.array = out
                 return
         allocate = empty_channels_last if channels_last else empty
-        self.array = allocate(shape, dtype, like=like)
+        try:
+            self.array = allocate(shape, dtype, like=like)
+        except ValueError:  # of NumPy, which knows neither operator nor shape
+            raise ValueError(f"{op}: the result would have shape {shape}, which no array can have") from None
 
     def finish(self) -> Array:
         if self._out is None:

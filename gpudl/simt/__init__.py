@@ -21,8 +21,11 @@ without __syncwarp is reported as a race.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,7 @@ __all__ = [
     "LineCost",
     "Module",
     "Profile",
+    "build_file",
     "build_own",
     "checked",
     "compile",
@@ -60,8 +64,10 @@ class Module(Executor):
     """A compiled file of kernels. Its extern "C" functions are attributes; calling one runs what it launches.
 
     An array argument becomes a pointer and must be C-contiguous; it is what the kernels may touch during the call, for
-    reading only where the array is read-only. np.float32(2) is passed as float, a float as double, np.int32(2) as int,
-    an int as std::int64_t. A launch that fails, or a kernel that is ended by what it did, raises `gpudl.CudaError`.
+    reading only where the array is read-only, unless `register` has said more of it. np.float32(2) is passed as float,
+    a float as double, np.int32(2) as int, an int as std::int64_t, a bool as bool. How many arguments a function takes,
+    and of which types, only its source knows: nobody can check them. A launch that fails, or a kernel that is ended by
+    what it did, raises `gpudl.CudaError`. Calls of several threads take turns.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -74,7 +80,11 @@ class Module(Executor):
         function.restype = None
 
         def call(*arguments: Any) -> None:
-            arrays = [(f"argument {i}", a) for i, a in enumerate(arguments) if isinstance(a, np.ndarray)]
+            arrays = [
+                (f"argument {i}", argument)
+                for i, argument in enumerate(arguments)
+                if isinstance(argument, np.ndarray) and not self.is_registered(argument)
+            ]
             converted = [
                 as_c(name, i, argument, np.ndarray, lambda array: array.ctypes.data)
                 for i, argument in enumerate(arguments)
@@ -99,10 +109,29 @@ def compile(source: str | Path, *, variant: str = "check", include: tuple[str | 
     process must be started with their libraries in LD_PRELOAD. include : folders to search for headers.
     Raises CompileError with what the compiler said, or with the reason why there is none.
     """
+    library = build_file(source, variant=variant, include=include)
+    made = library.stat()
+    return Module(_held(library, made.st_ino, made.st_mtime_ns))
+
+
+def build_file(source: str | Path, *, variant: str = "check", include: tuple[str | Path, ...] = ()) -> Path:
+    """`compile` without loading; returns the library, which the next build of this file overwrites."""
     path = Path(source).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"gpudl.simt.compile: there is no file {path}")
-    return Module(_build.build_file(path, variant, tuple(Path(folder).resolve() for folder in include)))
+    return _build.build_file(path, variant, tuple(Path(folder).resolve() for folder in include))
+
+
+@functools.cache
+def _held(library: Path, inode: int, changed: int) -> Path:
+    """A copy of what the compiler made, until the process ends.
+
+    A process that has loaded a path gets the same code again, whatever lies there since; and the findings of a module
+    that is still used need its file for their source lines.
+    """
+    folder = tempfile.mkdtemp(prefix="loaded-", dir=library.parent)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(shutil.copy2(library, folder))
 
 
 @contextlib.contextmanager

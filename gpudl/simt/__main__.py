@@ -19,7 +19,7 @@ def main() -> int:
     start = time.perf_counter()
     try:
         if arguments.source:
-            print(simt.compile(arguments.source, variant=arguments.variant or "check").path)
+            print(simt.build_file(arguments.source, variant=arguments.variant or "check"))
         else:
             variant = arguments.variant or "fast"
             compiled = simt.build_own(variant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import os
 import platform
 import re
@@ -86,6 +87,11 @@ def objects_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gpudl"
 
 
+def place_of(source: Path) -> str:
+    """The name of the folder for what is made of a user's file: two files of one name are not the same."""
+    return f"{source.stem}-{hashlib.sha256(str(source).encode()).hexdigest()[:12]}"
+
+
 def module_path(variant: str) -> Path:
     """Where gpudl's own kernels of a variant are: the fast ones in the package, as gpudl._simt."""
     if variant == "fast":
@@ -113,7 +119,7 @@ def build_own(variant: str) -> list[Path]:
 def build_file(source: Path, variant: str, include: tuple[Path, ...]) -> Path:
     """Compile one .cu file with the executor into a library beside the objects; returns its path."""
     _require(variant)
-    folder = _folder(variant) / "user" / source.stem
+    folder = _folder(variant) / "user" / place_of(source)
     # Its extern "C" functions are to be seen from Python; the static variables of its templates stay its own.
     extra = ("-fvisibility=default", "-fno-gnu-unique", *(f"-I{path}" for path in (source.parent, *include)))
     unit = _kernel_unit(source, variant, folder, extra)

@@ -13,7 +13,9 @@ import functools
 import hashlib
 import json
 import os
+import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,10 +68,19 @@ def _compile(unit: Unit) -> None:
     command = [
         *unit.command, "-MMD", "-MF", str(dependencies), "-c", str(unit.source), "-o", str(unit.object)
     ]  # fmt: skip
+    _stamp_path(unit.object).unlink(missing_ok=True)  # it told of the object that is overwritten now
+    started = time.time_ns()
     printed = _run(command)
     unit.object.with_suffix(".log").write_text(printed)
-    text = dependencies.read_text().replace("\\\n", " ").partition(":")[2]
-    _stamp(unit.object, _versioned(unit.command), [Path(name) for name in text.split()])
+    inputs = _dependencies(dependencies.read_text())
+    if all(path.stat().st_mtime_ns <= started for path in inputs):  # else who knows which text was compiled
+        _stamp(unit.object, _versioned(unit.command), inputs)
+
+
+def _dependencies(rule: str) -> list[Path]:
+    """The files that a make rule names, in which a compiler has escaped blanks, # and $."""
+    names = re.split(r"(?<!\\)\s+", rule.replace("\\\n", " ").partition(":")[2].strip())
+    return [Path(re.sub(r"\\([ #])", r"\1", name).replace("$$", "$")) for name in names]
 
 
 def _run(command: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import ctypes
 import dataclasses
 import json
@@ -116,9 +117,10 @@ class Executor:
 
     def __init__(self, library: Path):
         self.path = library
-        self.library = ctypes.CDLL(str(library))
+        self.library = ctypes.PyDLL(str(library))  # threads take turns: there is one executor for all of them
         for name in ("simt_last_error", "simt_findings", "simt_profile"):
             getattr(self.library, name).restype = ctypes.c_char_p
+        self._registered: collections.Counter[int] = collections.Counter()  # by address
         self._lines = _SourceLines(library)
 
     def set_schedule(self, order: str = "forward", seed: int = 0, *, eager_copies: bool = False) -> None:
@@ -128,6 +130,8 @@ class Executor:
         """
         if order not in ORDERS:
             raise ValueError(f"set_schedule: order must be one of {', '.join(ORDERS)}, got {order!r}")
+        if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+            raise ValueError(f"set_schedule: seed must be an int in [0, 2^64), got {seed!r}")
         self.library.simt_set_schedule(ORDERS.index(order), ctypes.c_ulonglong(seed), int(eager_copies))
 
     def set_shared_memory_limit(self, bytes_of_a_block: int = 232448) -> None:
@@ -136,11 +140,23 @@ class Executor:
 
     def register(self, array: np.ndarray, name: str, use: str) -> None:
         """Let kernels touch `array` until `forget`. use : "read", "write" (what it holds is unwritten) or "update"."""
+        if use not in _USES:
+            raise ValueError(f"register: use must be one of {', '.join(_USES)}, got {use!r}")
+        if not array.flags.c_contiguous:
+            raise ValueError(f"register: array must be C-contiguous, got strides {array.strides}")
         data = ctypes.c_void_p(array.ctypes.data)
         self.library.simt_register_buffer(data, ctypes.c_size_t(array.nbytes), name.encode(), _USES[use])
+        self._registered[array.ctypes.data] += 1
 
     def forget(self, array: np.ndarray) -> None:
+        """End what `register` began."""
+        if not self.is_registered(array):
+            raise ValueError("forget: array is not registered")
         self.library.simt_forget_buffer(ctypes.c_void_p(array.ctypes.data))
+        self._registered[array.ctypes.data] -= 1
+
+    def is_registered(self, array: np.ndarray) -> bool:
+        return self._registered[array.ctypes.data] > 0
 
     def last_error(self) -> str:
         """Why the last launch that failed did; "" where none has. Reading clears it."""
@@ -216,7 +232,7 @@ class _SourceLines:
         """file:line of the innermost frame outside the helpers, else of the innermost of all."""
         places = [place for _, place in self._frames(address - 1)]  # a return address is one past its call
         chosen = next((p for p in places if not any(part in p for part in self._HELPERS)), places[0])
-        return Path(chosen.partition(" ")[0]).name
+        return Path(chosen.partition(" (discriminator")[0]).name
 
     def look_up(self, addresses: Iterable[int]) -> None:
         """All at once: each call of addr2line reads the library's tables anew."""

@@ -79,7 +79,7 @@ class FakeArray:
 
     def __init__(self, c_contiguous=True):
         self.flags = types.SimpleNamespace(c_contiguous=c_contiguous)
-        self.strides = (4,)
+        self.strides, self.dtype = (4,), np.dtype(np.float32)
         self.data = types.SimpleNamespace(ptr=0x1000)
 
 
@@ -143,7 +143,7 @@ def test_cupy_arrays_run_by_nvcc_and_numpy_arrays_by_the_executor(cupy, monkeypa
 def test_arrays_of_the_gpu_must_be_contiguous(library, cupy):
     with pytest.raises(ValueError, match="argument 1 must be C-contiguous"):
         library.launch_relu(FakeArray(), FakeArray(c_contiguous=False), 5)
-    with pytest.raises(TypeError, match="argument 0 must be an array or a number, got ndarray"):
+    with pytest.raises(TypeError, match=r"argument 0 must be an array or a number \(.*\), got ndarray"):
         library.launch_relu(np.zeros(3, np.float32), FakeArray(), 5)
 
 
@@ -181,6 +181,8 @@ def test_numbers_are_passed_by_their_type():
         (np.float32(2), ctypes.c_float),
         (2.0, ctypes.c_double),
         (np.int32(2), ctypes.c_int32),
+        (-(2**63), ctypes.c_int64),
+        (True, ctypes.c_bool),
     ):
         assert isinstance(as_c("f", 0, value, np.ndarray, id), kind)
 

@@ -12,7 +12,7 @@ def words(dtype, **numbers):
     def calls(call_dtype):
         if call_dtype != np.float32:  # its words do not depend on it
             return
-        for n, start in [(0, 0), (1, 0), (5, 3), (2050, 1), (2048, 2**40)]:
+        for n, start in [(0, 0), (1, 0), (5, 3), (2050, 1), (2051, 4), (2048, 2**40)]:
             yield [aligned(np.zeros(n, dtype))], PLACE | {"start": start}
 
     return calls
@@ -48,13 +48,27 @@ def two_vectors_a_thread(dtype):
     return 2 if dtype == np.float64 else 1
 
 
+def whole_blocks(dtype):
+    """From the start of a cipher block: elsewhere blocks do not lie on multiples of 16 bytes."""
+
+    def calls(call_dtype):
+        if call_dtype == np.float32:
+            yield [aligned(np.zeros(2048, dtype))], PLACE | {"start": 8}
+
+    return calls
+
+
+def whole_rows(call_dtype):
+    if call_dtype == np.float32:
+        yield [aligned(np.arange(64, dtype=np.uint64)), aligned(np.zeros((64, 32), np.uint32))], PLACE
+
+
 COSTS = {
     "dropout": Cost(CALLS["dropout"], two_vectors_a_thread),
     "dropout2d": Cost(CALLS["dropout2d"]),
     "gaussian_noise": Cost(CALLS["gaussian_noise"], two_vectors_a_thread),
-}
-WITHOUT_COST = {
-    operator: "it reads nothing and is bound by its arithmetic"
-    for operator in CALLS
-    if operator.startswith("philox")
+    "philox_uint32": Cost(whole_blocks(np.uint32)),
+    "philox_uniform": Cost(whole_blocks(np.float32)),
+    "philox_normal": Cost(whole_blocks(np.float32)),
+    "philox_uint32_rows": Cost(whole_rows, tables=("rows",)),
 }
