@@ -19,10 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+from gpudl._claim import claim
 
 SCHEMA = 1
 NAME = "rows.jsonl"
@@ -122,7 +119,8 @@ class Writer:
     def __init__(self, path: Path, *, resume: bool = False):
         self._file = path.open("r+b" if resume else "xb")
         try:
-            _claim(self._file, path)
+            if not claim(self._file.fileno()):
+                raise RecordError(f"{path}: another gpudl bench is at work on this run")
             self.known = read(path) if resume else Record()
             self._file.truncate(self.known.whole_bytes)
             self._file.seek(self.known.whole_bytes)
@@ -144,16 +142,6 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _claim(file: BinaryIO, path: Path) -> None:
-    """The claim ends with the process."""
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RecordError(f"{path}: another gpudl bench is at work on this run") from None
 
 
 def read(path: Path) -> Record:
