@@ -129,8 +129,10 @@ class Writer:
             raise
 
     def write(self, kind: str, fields: dict[str, Any]) -> None:
-        line = json.dumps({"kind": kind, **fields}, allow_nan=False, separators=(",", ":"))
-        self._file.write(line.encode() + b"\n")
+        """Half characters, as of a file's name that is no text, become question marks: `read` refuses them."""
+        fields = {"kind": kind, **fields}
+        line = json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        self._file.write(line.encode(errors="replace") + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
