@@ -109,6 +109,11 @@ class Record:
     done: set[Problem] = dataclasses.field(default_factory=set)
     whole_bytes: int = 0  # of the file, up to the end of what is done
 
+    @property
+    def processor(self) -> str:
+        device = self.run.get("device", {})
+        return str(device.get("gpu") or device.get("cpu") or device.get("name", "unknown"))
+
 
 class Writer:
     """Appends lines to the file of a run; each is on disk when `write` returns. One process at a time.
