@@ -2,7 +2,8 @@
 
 SCHEMA 1. Every line is an object with "kind":
   "run"      schema, started (UTC), command, selection, seconds (timed, of each contender on each problem), files (of
-             --with: path, sha256), machine (Python, packages, commit), device (its name, and what it says of itself)
+             --with, and the kernels that these compile: path, sha256), machine (Python, packages, commit), device (its
+             name, and what it says of itself)
   "resumed"  started, machine, device: from here on another process, which went on with the run
   "ceiling"  name ("copy", "matmul float32", "launch"), value, unit: measured by the process that wrote it
   "row"      one contender on one problem, see `Row`
