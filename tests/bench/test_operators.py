@@ -197,6 +197,8 @@ def part_problems():
     yield activations.backward_problem(activations.ACTIVATIONS[0], (3, 2, 4, 5))
     for kind in batch_norm.COSTS:
         yield batch_norm.problem(kind, (3, 6, 4, 5))
+    for kind in batch_norm_relu.COSTS:
+        yield batch_norm_relu.problem(kind, (3, 6, 4, 5))
     for kind, size in small_pools():
         yield pool.forward_problem(kind, size)
         yield pool.backward_problem(kind, size)
