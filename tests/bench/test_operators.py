@@ -10,7 +10,7 @@ from gpudl.bench import operators, training
 from gpudl.bench.contender import CONTENDERS
 from gpudl.bench.cpu import CpuDevice
 from gpudl.bench.device import Ceilings
-from gpudl.bench.measure import measure
+from gpudl.bench.measure import error_of, measure
 from gpudl.bench.operators import (
     _large,
     activations,
@@ -22,11 +22,13 @@ from gpudl.bench.operators import (
     counts,
     dropout,
     epoch,
+    flat,
     group_norm,
     layer_norm,
     linear,
     losses,
     moves,
+    noise,
     optimizers,
     pool,
     softmax,
@@ -64,8 +66,11 @@ def small_problems():
     """Of each operator, through the functions that make its problems."""
     problems = [
         activations.add_problem(IMAGE), moves.flatten_problem(IMAGE), moves.pad_problem(IMAGE, 2),
-        moves.concat_problem(IMAGE, (2, 4, 5, 7)),
+        moves.concat_problem(IMAGE, (2, 4, 5, 7)), moves.unflatten_problem(IMAGE), moves.crop_problem(IMAGE, 2),
+        moves.split_problem(IMAGE, (2, 4, 5, 7)), noise.noise_problem((4, 8, 64, 64)),
     ]  # fmt: skip
+    problems += [noise.number_problem(kind, 131_072) for kind in noise.MOMENTS]
+    problems += [flat.problem(name, 1001) for name in flat.PASSES]
     for each in activations.ACTIVATIONS:
         problems += [activations.forward_problem(each.name, IMAGE), activations.backward_problem(each, IMAGE)]
     for kind in batch_norm.COSTS:
@@ -83,6 +88,7 @@ def small_problems():
     for direction in dropout.ARRAYS:
         problems += [dropout.problem(direction, (128, 64), p=p) for p in (0.2, 0.5)]
         problems.append(dropout.problem(direction, (16, 8, 8, 8)))
+        problems.append(dropout.problem(direction, (128, 80, 2, 2), op="dropout2d"))
     problems += [group_norm.forward_problem((2, 6, 5, 5), 3), group_norm.backward_problem((2, 6, 5, 5), 3)]
     problems += [layer_norm.forward_problem((4, 3, 7)), layer_norm.backward_problem((4, 3, 7))]
     for direction in ("forward", "backward"):
@@ -98,6 +104,7 @@ def small_problems():
         transforms.flip_problem((3, 3, 9, 8)), transforms.crop_problem((3, 3, 9, 8)),
         transforms.normalize_problem((3, 3, 9, 8)), transforms.affine_problem((3, 3, 9, 8)),
         transforms.erase_problem((3, 3, 9, 8)), transforms.resize_problem((3, 3, 9, 8), (5, 4)), transforms.resize_problem((3, 3, 9, 8), (12, 11)),
+        transforms.color_problem((3, 3, 9, 8)),
     ]  # fmt: skip
     problems += [step.problem("LeNet", 4), step.problem("LeNet", 64), step.problem("CIFAR ResNet-20", 2)]
     problems += [
@@ -247,6 +254,18 @@ def test_every_family_has_a_quick_problem_on_each_device():
 
 def work_of(name, words):
     return next(each.work for each in OPERATORS[name].problems() if each.workload == words)
+
+
+@pytest.mark.parametrize(
+    "name", ["gaussian_noise_forward", "philox_uniform", "philox_normal", "dropout2d_forward"]
+)
+def test_moments_tell_noise_from_none(name):
+    """What leaves its input as it is would be wrong."""
+    problem = next(each for each in small_problems() if each.operator == name)
+    inputs = problem.inputs(np.random.default_rng(0))
+    (untouched,) = (array.astype(np.float64) for array in inputs.values())
+    results = problem.compared((untouched,)), problem.expected(inputs)
+    assert error_of(*(tuple(map(np.asarray, each)) for each in results)) > 2 * problem.tolerance
 
 
 def test_work_by_hand():

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gpudl.bench import operators
+from gpudl.bench.problem import OPERATORS
 from gpudl.bench.session import Selection
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +154,13 @@ def test_every_benchmark_measures_something_and_none_twice_the_same(tmp_path):
     assert len({each.command[each.command.index("--output") + 1] for each in benchmarks(tmp_path)}) == len(
         seen
     )
+
+
+def test_every_operator_is_in_a_benchmark():
+    operators.load()
+    names = {name for _, those, *_ in run_gpu.BENCHMARKS for name in those}
+    for each in OPERATORS.values():
+        assert each.family in names or any(each.name.startswith(name) for name in names), each.name
 
 
 def test_the_command_line_of_each_benchmark_is_understood(tmp_path):
