@@ -110,7 +110,8 @@ def small_problems():
     problems += [
         epoch.epoch_problem("LeNet", few_images((1, 28, 28), 128)),
         epoch.epoch_problem("CIFAR ResNet-20", few_images((3, 32, 32), 32)),
-        epoch.accuracy_problem(few_images((1, 28, 28), test=True), accuracy=0.0),
+        epoch.accuracy_problem("LeNet", few_images((1, 28, 28), test=True), accuracy=0.0),
+        epoch.accuracy_problem("CIFAR ResNet-20", few_images((3, 32, 32), 32, test=True), accuracy=0.0),
     ]  # fmt: skip
     return problems
 
@@ -237,7 +238,7 @@ def test_problems_are_whole():
             assert problem.operator == name
             assert problem.work.flops > 0 or problem.work.bytes_moved("float32") > 0
             assert "float32" in problem.dtypes
-        if problems:  # time to accuracy needs real images
+        if problems and name != "cifar_resnet_to_accuracy":  # time to accuracy needs real images
             assert any("cpu" in problem.devices for problem in problems), name
 
 
@@ -313,7 +314,7 @@ def test_training_until_accurate_gives_up(monkeypatch):
 
 def test_time_to_accuracy_is_one_call():
     """One is timed; each trains anew, so that the next is as long."""
-    problem = epoch.accuracy_problem(few_images((1, 28, 28), test=True), accuracy=0.0)
+    problem = epoch.accuracy_problem("LeNet", few_images((1, 28, 28), test=True), accuracy=0.0)
     assert problem.calls == 1
     (row,) = rows_of(problem, ["gpudl"])
     assert (row.calls, row.turns, row.low, row.seconds, row.high) == (1, (1.0,), 1.0, 1.0, 1.0)
@@ -335,6 +336,19 @@ def test_without_files_images_are_generated_and_accuracy_is_not_asked_for(monkey
     first, _ = OPERATORS["training_epoch"].problems()
     assert first.workload == "LeNet, 8,000 generated images of the shape of MNIST"
     assert list(OPERATORS["lenet_to_accuracy"].problems()) == []
+
+
+def test_with_files_a_resnet_is_trained_until_it_is_right(monkeypatch):
+    images = training.Images("50,000 images of CIFAR-10", few_images((3, 32, 32), 64).train,
+                             few_images((3, 32, 32), 64).train, real=True)  # fmt: skip
+    monkeypatch.delenv("GPUDL_CIFAR10", raising=False)
+    assert list(OPERATORS["cifar_resnet_to_accuracy"].problems()) == []
+    monkeypatch.setattr(training, "cifar10", lambda: images)
+    (problem,) = OPERATORS["cifar_resnet_to_accuracy"].problems()
+    assert problem.workload == "70.0% of the test images, 50,000 images of CIFAR-10"
+    assert (problem.devices, problem.calls) == (("cuda",), 1)
+    assert problem.compared((np.array(0.71),)) == problem.expected({})
+    assert problem.compared((np.array(0.69),)) != problem.expected({})
 
 
 def test_real_cifar_images_are_verified_by_chance():
