@@ -10,7 +10,7 @@ from gpudl.bench import operators, training
 from gpudl.bench.contender import CONTENDERS
 from gpudl.bench.cpu import CpuDevice
 from gpudl.bench.device import Ceilings
-from gpudl.bench.measure import error_of, measure
+from gpudl.bench.measure import cast, error_of, measure
 from gpudl.bench.operators import (
     _large,
     activations,
@@ -267,6 +267,20 @@ def test_moments_tell_noise_from_none(name):
     (untouched,) = (array.astype(np.float64) for array in inputs.values())
     results = problem.compared((untouched,)), problem.expected(inputs)
     assert error_of(*(tuple(map(np.asarray, each)) for each in results)) > 2 * problem.tolerance
+
+
+@pytest.mark.parametrize("name", ["conv1d", "conv2d", "conv_transpose2d", "linear"])
+def test_a_bias_that_is_left_out_shows_in_every_dtype(name):
+    for problem in small_problems():
+        if problem.operator == f"{name}_forward":
+            problem = problem.of("bfloat16")
+            inputs = cast(problem.inputs(np.random.default_rng(0)), "bfloat16")
+            exact = {key: array.astype(np.float64) for key, array in inputs.items()}
+            right, wrong = (
+                operators.gpudl_results(problem, {**exact, "bias": bias})
+                for bias in (exact["bias"], 0 * exact["bias"])
+            )
+            assert error_of(wrong, right) > 2 * problem.allowed_error, problem.workload
 
 
 def test_work_by_hand():
