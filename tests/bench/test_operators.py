@@ -296,6 +296,9 @@ def test_work_by_hand():
         work_of("cross_entropy_backward", "(256, 1000)").bytes_moved("float32") == 2 * 4 * 256_000 + 8 * 256
     )
     assert work_of("dropout_forward", "(128, 512)").values == 2 * 128 * 512
+    # The label of a row and the sector of its score; the gradient is written as a whole.
+    assert work_of("nll_loss_forward", "(1024, 1024)").bytes_moved("float32") == 40 * 1024
+    assert work_of("nll_loss_backward", "(1024, 1024)").bytes_moved("float16") == 40 * 1024 + 2 * 1024**2
 
 
 def test_work_of_optimizers_is_that_of_a_step_in_bytes_a_parameter():
