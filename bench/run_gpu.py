@@ -269,6 +269,8 @@ def main(argv: Sequence[str] | None = None, clock: Callable[[], float] = time.mo
     if arguments.wheels is not None and not any(arguments.wheels.glob("*.whl")):
         parser.error(f"--wheels: there are none in {arguments.wheels}")
     begun = clock()
+    # The parts end by it, but not where a shell has this process in the background and lets it ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = arguments.output.resolve()
     folder.mkdir(parents=True)
     variables = environment(folder, os.environ)
