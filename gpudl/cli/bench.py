@@ -195,5 +195,5 @@ def _cost(arguments: argparse.Namespace) -> int:
     dtypes = dict.fromkeys(arguments.dtype or cost.DTYPES)
     try:
         return cost.main(arguments.operators, folder, dtypes=tuple(dtypes), report=arguments.compile_report)
-    except (ValueError, OSError, cost.CostError) as error:
-        raise ConfigError(f"bench --cost: {error}") from None
+    except (ValueError, cost.CostError) as error:
+        raise ConfigError(f"--cost: {error}") from None
