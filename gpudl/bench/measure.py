@@ -80,7 +80,7 @@ def _empty_row(problem: Problem, contender: Contender, cache: str) -> Row:
         tolerance = max(tolerance, TOLERANCES[contender.math])
     return Row(
         problem.operator, family, problem.workload, problem.dtype, contender.name, cache, "ok", problem.group,
-        tolerance=tolerance, flops=work.flops, bytes=work.bytes_moved(problem.dtype),
+        tolerance=tolerance, flops=float(work.flops), bytes=float(work.bytes_moved(problem.dtype)),
         difference=contender.difference,
     )  # fmt: skip
 

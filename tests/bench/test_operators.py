@@ -1,6 +1,8 @@
 """Operators that are measured: their problems, and that every contender of the CPU passes on small ones."""
 
+import dataclasses
 import functools
+import json
 import sys
 
 import numpy as np
@@ -156,6 +158,7 @@ def test_contenders_pass(name):
         if problem.operator == name:
             for row in rows_of(problem):
                 assert passes(row), (row.workload, row.contender, row.error, row.detail)
+                json.dumps(dataclasses.asdict(row), allow_nan=False)  # as a record has it
 
 
 def test_a_contender_whose_library_is_missing_is_unsupported(monkeypatch):
