@@ -110,6 +110,9 @@ def write_summary(folder: Path, outcomes: Sequence[Outcome], parts: Sequence[Par
 
 CONVOLUTIONS = ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight")
 HALF_AND_SINGLE = ("bfloat16", "float32")
+REST = (
+    "transforms", "moves", "flat", "noise", "philox", "counts", "conv1d", "conv_transpose2d", "conv2d_backward_bias",
+)  # fmt: skip
 # Name, operators and families, dtypes, words of the workloads, and whether a few telling sizes will do; best first.
 BENCHMARKS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...], bool], ...] = (
     ("conv2d-bfloat16", CONVOLUTIONS, ("bfloat16",), ("ResNet-50",), True),
@@ -128,7 +131,7 @@ BENCHMARKS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...], 
         ("VGG", "MobileNet", "ResNeXt"),
         True,
     ),
-    ("the-rest", ("transforms", "moves", "counts", "conv1d", "conv_transpose2d"), ("float32",), (), True),
+    ("the-rest", REST, ("float32",), (), True),
     ("conv2d-all", CONVOLUTIONS, ("bfloat16", "float32", "float16"), ("ResNet-50",), False),
     ("batch-norm-all", ("batch_norm",), HALF_AND_SINGLE, ("ResNet-50",), False),
     ("conv2d-small-networks", CONVOLUTIONS, ("float32",), ("CIFAR", "LeNet"), False),
@@ -266,6 +269,8 @@ def main(argv: Sequence[str] | None = None, clock: Callable[[], float] = time.mo
     if arguments.wheels is not None and not any(arguments.wheels.glob("*.whl")):
         parser.error(f"--wheels: there are none in {arguments.wheels}")
     begun = clock()
+    # The parts end by it, but not where a shell has this process in the background and lets it ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = arguments.output.resolve()
     folder.mkdir(parents=True)
     variables = environment(folder, os.environ)

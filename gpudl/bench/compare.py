@@ -44,7 +44,8 @@ class Change:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """relative_to : the contender by whose time in the same turn every turn was divided, or None.
+    """relative_to : the contender by whose time in the same turn every turn was divided, or None. processors : of both
+    runs.
 
     broken, mended : rows that are ok in the one run only, with what became of them. only_before, only_after : rows of
     one run. without_reference : rows that could not be divided.
@@ -52,6 +53,7 @@ class Comparison:
 
     threshold: float
     relative_to: str | None
+    processors: tuple[str, str]
     changes: list[Change]
     broken: list[tuple[Row, Row]]
     mended: list[tuple[Row, Row]]
@@ -84,7 +86,7 @@ class Comparison:
 def compare(
     before: Record, after: Record, *, threshold: float = 0.05, relative_to: str | None = None
 ) -> Comparison:
-    """Pair the rows of two runs. ValueError where they have none in common.
+    """Pair the rows of two runs. ValueError where they have none in common, or are of a CPU and of a GPU.
 
     threshold : 0.05 for 5 %: smaller differences are counted only. relative_to : a contender that both runs measured,
     such as "PyTorch": turns are divided by its turns in the same run, so that a machine that has become slower
@@ -92,6 +94,9 @@ def compare(
     """
     if not (math.isfinite(threshold) and threshold >= 0):
         raise ValueError(f"threshold must be a number of 0 or more, got {threshold}")
+    devices = [record.run.get("device", {}).get("name") for record in (before, after)]
+    if devices[0] != devices[1]:
+        raise ValueError(f"the runs must be of one device, got {devices[0]} and {devices[1]}")
     olds, news = _rows(before), _rows(after)
     both = [key for key in olds if key in news]
     if not both:
@@ -108,7 +113,7 @@ def compare(
         else:
             pairs.append((key, *turns))
     return Comparison(
-        threshold, relative_to, _changes(pairs),
+        threshold, relative_to, (before.processor, after.processor), _changes(pairs),
         broken=[(olds[key], news[key]) for key in both if olds[key].ok and not news[key].ok],
         mended=[(olds[key], news[key]) for key in both if news[key].ok and not olds[key].ok],
         only_before=[key for key in olds if key not in news],
@@ -174,6 +179,7 @@ def words(comparison: Comparison) -> str:
     lines = [
         f"{len(changes)} rows timed in both runs{relative}; of the significant differences at most "
         f"{FALSE_DISCOVERIES:.0%} are noise (Mann-Whitney over turns, corrected by Benjamini-Hochberg)",
+        *_other_processors(comparison),
         *_listed(f"slower by more than {threshold}", [_change(each, reference) for each in comparison.slower]),
         *_listed(f"faster by more than {threshold}", [_change(each, reference) for each in comparison.faster]),
         f"significant, but at most {threshold}: {small}",
@@ -185,6 +191,11 @@ def words(comparison: Comparison) -> str:
         *_listed(f"not compared, without turns of {reference}", map(_name, comparison.without_reference)),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _other_processors(comparison: Comparison) -> list[str]:
+    first, second = map(text.plain, comparison.processors)
+    return [] if first == second else [f"the first run is of {first}, the second of {second}"]
 
 
 def _listed(title: str, lines: Iterable[str]) -> list[str]:

@@ -26,6 +26,14 @@ class Prepared:
     call: Callable[[], Any]
     detail: str = ""
 
+    def __post_init__(self) -> None:
+        if not callable(self.call):
+            raise TypeError(
+                f"a contender that prepares must return the call to time, got {type(self.call).__name__}"
+            )
+        if not isinstance(self.detail, str):
+            raise TypeError(f"Prepared: detail must be a string, got {self.detail!r}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
@@ -87,14 +95,19 @@ def contender(
         raise TypeError(f"contender: operator and name must be strings, got {operator!r} and {name!r}")
     if arrays not in KINDS:
         raise ValueError(f"contender {name!r}: arrays must be one of {', '.join(KINDS)}, got {arrays!r}")
+    if not isinstance(prepares, bool):
+        raise TypeError(f"contender {name!r}: prepares must be True or False, got {prepares!r}")
     devices = (devices,) if isinstance(devices, str) else tuple(devices)
     if not devices or set(devices) - set(DEVICES):
         raise ValueError(f"contender {name!r}: devices must be of {', '.join(DEVICES)}, got {devices!r}")
-
+    if not isinstance(difference, str):
+        raise TypeError(f"contender {name!r}: difference must be a string, got {difference!r}")
     if math is not None and math not in MATHS:
         raise ValueError(f"contender {name!r}: math must be None or one of {', '.join(MATHS)}, got {math!r}")
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(function):
+            raise TypeError(f"contender {name!r}: expected a function, got {function!r}")
         others = CONTENDERS.setdefault(operator, {})
         if name in others:
             raise ValueError(f"contender: {operator} has a contender {name!r} already")

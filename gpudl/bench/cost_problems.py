@@ -1,4 +1,4 @@
-"""Problems of operators that are counted and not timed: moving, padding, noise, random numbers, flat stores, images."""
+"""Problems that are counted in sizes or modes of their own, and those of operators that are not timed."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import gpudl
 from gpudl import _backend
-from gpudl.bench import rules
+from gpudl.bench import rules, torch_modes
 from gpudl.bench.contender import UnsupportedError
 from gpudl.bench.cpu import host_tensor
 from gpudl.bench.cuda_timer import Timer
@@ -56,18 +56,16 @@ class CudaDevice(Device):
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """All work goes to one stream; PyTorch multiplies float32 as IEEE does, and looks for cuDNN's best plans."""
+        """All work goes to one stream. PyTorch looks for cuDNN's best plans, under the rules of the others: float32 is
+        multiplied as IEEE does, sums are in float32, and plans give the same bits every time."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(gpudl.use_backend("cuda"))
             stack.enter_context(self._stream)
             if (torch := _torch()) is not None:
                 stream = torch.cuda.ExternalStream(self._stream.ptr)
                 stack.enter_context(torch.cuda.stream(stream))
-                stack.enter_context(
-                    torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
-                )
-                stack.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
-                torch.set_float32_matmul_precision("highest")
+                stack.enter_context(torch_modes.cudnn())
+                stack.enter_context(torch_modes.exact_products())
             yield
 
     def describe(self) -> dict[str, Any]:

@@ -28,6 +28,9 @@ extern "C" const char* gpudl_last_error() {
 """
 
 
+SOURCES: list[Path] = []  # of all kernels so far: a run notes those that its contenders compile
+
+
 class Kernels:
     """A file of kernels. Its extern "C" functions are attributes; the arrays of a call say where it runs.
 
@@ -66,6 +69,7 @@ def compile(source: str | Path, *, include: tuple[str | Path, ...] = ()) -> Kern
     path = Path(source).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"bench.compile: there is no file {path}")
+    SOURCES.append(path)
     return Kernels(path, tuple(Path(folder).resolve() for folder in include))
 
 

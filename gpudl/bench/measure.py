@@ -18,6 +18,7 @@ from gpudl.bench.record import Row
 WARM_UP_SECONDS = 0.2  # of each contender
 CALLS_PER_TURN = 5
 MIN_TURNS, MAX_TURNS = 4, 16
+LONGEST_DETAIL = 2000  # characters
 
 
 @dataclasses.dataclass
@@ -30,6 +31,8 @@ class _Entrant:
     seconds: list[list[float]] = dataclasses.field(default_factory=list)  # by turn
 
     def note(self, **fields: Any) -> None:
+        if "detail" in fields:
+            fields["detail"] = fields["detail"][:LONGEST_DETAIL]
         self.row = dataclasses.replace(self.row, **fields)
 
 
@@ -77,7 +80,7 @@ def _empty_row(problem: Problem, contender: Contender, cache: str) -> Row:
         tolerance = max(tolerance, TOLERANCES[contender.math])
     return Row(
         problem.operator, family, problem.workload, problem.dtype, contender.name, cache, "ok", problem.group,
-        tolerance=tolerance, flops=work.flops, bytes=work.bytes_moved(problem.dtype),
+        tolerance=tolerance, flops=float(work.flops), bytes=float(work.bytes_moved(problem.dtype)),
         difference=contender.difference,
     )  # fmt: skip
 
@@ -172,7 +175,7 @@ def _spent(readings: list[float], entrant: _Entrant, device: Device) -> float:
 
 
 def _reason(failure: Exception) -> str:
-    return f"{type(failure).__name__}: {failure}"[:2000]
+    return f"{type(failure).__name__}: {failure}"
 
 
 def _rotated(entrants: Sequence[_Entrant], turn: int) -> list[_Entrant]:

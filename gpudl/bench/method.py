@@ -15,8 +15,7 @@ _CACHES = {
 
 
 def title(record: Record) -> str:
-    device = record.run["device"]
-    return f"gpudl beside others on {device.get('gpu') or device.get('cpu') or device['name']}"
+    return f"gpudl beside others on {record.processor}"
 
 
 def lines(record: Record) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from gpudl.train._figures import require_matplotlib, save_figure
 
 _OURS = "#1769aa"
 _OTHERS = ("#d1662a", "#3f8f4f", "#8357a4", "#b03a48", "#6b6f76", "#b08d1e", "#2a9d9d", "#c264a6")
+_STYLES = ("-", "--", ":", "-.", (0, (1, 4)))  # of the roofline's ceilings
 _MOST_PANELS = 24  # of batch sizes, 4 a line
 _BATCH = (re.compile(r"\b(N (\d+))\b"), re.compile(r"\(((\d+))(?=[,)])"))
 
@@ -88,9 +90,11 @@ def _roofline(rows: Sequence[Row], ceilings: Sequence[Ceiling], matplotlib: Any)
     """Operations a second over operations per byte; the last ceilings that the run measured as lines."""
     timed = [row for row in rows if row.ok and row.flops and row.bytes]
     values = {ceiling.name: ceiling.value for ceiling in ceilings}
-    dtypes = [name for name in dict.fromkeys(row.dtype for row in timed) if f"matmul {name}" in values]
-    if not timed or "copy" not in values or not dtypes:
+    maths = [name for name in dict.fromkeys(row.dtype for row in timed) if f"matmul {name}" in values]
+    if not timed or "copy" not in values or not maths:
         return None
+    if "float32" in maths and "matmul tf32" in values:  # products of float32 too
+        maths.append("tf32")
     figure = matplotlib.figure.Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.add_subplot(
         xscale="log", yscale="log", xlabel="operations per byte", ylabel="operations a second"
@@ -104,9 +108,9 @@ def _roofline(rows: Sequence[Row], ceilings: Sequence[Ceiling], matplotlib: Any)
             )  # fmt: skip
     low, high = (edge(row.flops / row.bytes for row in timed) for edge in (min, max))
     x = np.geomspace(low / 2, high * 2, 200)
-    for name, style in zip(dtypes, ("-", "--", ":", "-."), strict=False):
+    for name, style in zip(maths, itertools.cycle(_STYLES)):
         roof = np.minimum(values["copy"] * x, values[f"matmul {name}"])
-        axes.plot(x, roof, style, color="#222222", linewidth=1.2, label=f"ceiling, {name}")
+        axes.plot(x, roof, linestyle=style, color="#222222", linewidth=1.2, label=f"ceiling, {name}")
     axes.legend(frameon=False, fontsize=8)
     _tidy(axes)
     return figure

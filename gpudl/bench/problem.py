@@ -21,6 +21,7 @@ DTYPES = {
 TOLERANCES = {"float32": 1e-4, "tf32": 1e-2, "float16": 1e-2, "bfloat16": 4e-2, "float64": 1e-10}
 
 LARGEST_DRAW = 1 << 22  # numbers; larger arrays repeat them: what is drawn costs more than what is measured
+SECTOR = 32  # bytes that cross a GPU's memory together
 
 Inputs = dict[str, np.ndarray]
 Results = tuple[np.ndarray, ...]
@@ -120,6 +121,11 @@ def activations(rng: np.random.Generator, *shape: int) -> np.ndarray:
         return _uniform(rng, shape)
     n, c, h, w = shape
     return _uniform(rng, (n, h, w, c)).transpose(0, 3, 1, 2)
+
+
+def bias(rng: np.random.Generator, count: int, terms: int) -> np.ndarray:
+    """As large as sums of so many products of activations: without it a result is wrong in every dtype."""
+    return activations(rng, count) * np.float32(math.sqrt(terms))
 
 
 def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

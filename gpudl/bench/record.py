@@ -2,7 +2,8 @@
 
 SCHEMA 1. Every line is an object with "kind":
   "run"      schema, started (UTC), command, selection, seconds (timed, of each contender on each problem), files (of
-             --with: path, sha256), machine (Python, packages, commit), device (its name, and what it says of itself)
+             --with, and the kernels that these compile: path, sha256), machine (Python, packages, commit), device (its
+             name, and what it says of itself)
   "resumed"  started, machine, device: from here on another process, which went on with the run
   "ceiling"  name ("copy", "matmul float32", "launch"), value, unit: measured by the process that wrote it
   "row"      one contender on one problem, see `Row`
@@ -19,10 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+from gpudl._claim import claim
 
 SCHEMA = 1
 NAME = "rows.jsonl"
@@ -112,6 +110,11 @@ class Record:
     done: set[Problem] = dataclasses.field(default_factory=set)
     whole_bytes: int = 0  # of the file, up to the end of what is done
 
+    @property
+    def processor(self) -> str:
+        device = self.run.get("device", {})
+        return str(device.get("gpu") or device.get("cpu") or device.get("name", "unknown"))
+
 
 class Writer:
     """Appends lines to the file of a run; each is on disk when `write` returns. One process at a time.
@@ -122,7 +125,8 @@ class Writer:
     def __init__(self, path: Path, *, resume: bool = False):
         self._file = path.open("r+b" if resume else "xb")
         try:
-            _claim(self._file, path)
+            if not claim(self._file.fileno()):
+                raise RecordError(f"{path}: another gpudl bench is at work on this run")
             self.known = read(path) if resume else Record()
             self._file.truncate(self.known.whole_bytes)
             self._file.seek(self.known.whole_bytes)
@@ -131,8 +135,10 @@ class Writer:
             raise
 
     def write(self, kind: str, fields: dict[str, Any]) -> None:
-        line = json.dumps({"kind": kind, **fields}, allow_nan=False, separators=(",", ":"))
-        self._file.write(line.encode() + b"\n")
+        """Half characters, as of a file's name that is no text, become question marks: `read` refuses them."""
+        fields = {"kind": kind, **fields}
+        line = json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        self._file.write(line.encode(errors="replace") + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -144,16 +150,6 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _claim(file: BinaryIO, path: Path) -> None:
-    """The claim ends with the process."""
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RecordError(f"{path}: another gpudl bench is at work on this run") from None
 
 
 def read(path: Path) -> Record:

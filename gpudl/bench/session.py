@@ -14,12 +14,13 @@ import reprlib
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gpudl.bench import operators, record
-from gpudl.bench.contender import CONTENDERS, Contender
+from gpudl.bench import kernels, operators, record
+from gpudl.bench.contender import CONTENDERS, DEVICES, Contender
 from gpudl.bench.device import Ceilings, Device
 from gpudl.bench.measure import measure
 from gpudl.bench.problem import OPERATORS, Problem
@@ -59,7 +60,15 @@ class Selection:
             if not any(_fits(name, each) for each in OPERATORS):
                 families = sorted({each.family for each in OPERATORS.values()})
                 raise ValueError(f"no operator begins with {name!r}; the families are {', '.join(families)}")
-        found = [
+        found = self._found(device)
+        if not found:
+            elsewhere = [other for other in DEVICES if self._found(other)]
+            hint = f"; on {elsewhere[0]} there is (--device {elsewhere[0]})" if elsewhere else ""
+            raise ValueError(f"nothing to measure on {device} {self._words()}{hint}")
+        return found
+
+    def _found(self, device: str) -> list[Problem]:
+        return [
             problem.of(dtype)
             for name, each in OPERATORS.items()
             if not self.operators or any(_fits(wanted, name) for wanted in self.operators)
@@ -68,9 +77,13 @@ class Selection:
             for dtype in self.dtypes
             if dtype in problem.dtypes
         ]
-        if not found:
-            raise ValueError(f"nothing to measure on {device}: {self}")
-        return found
+
+    def _words(self) -> str:
+        parts = [f"of {', '.join(self.operators)}"] if self.operators else []
+        parts.append(f"in {', '.join(self.dtypes)}")
+        if self.workloads:
+            parts.append(f"whose workload has {' or '.join(map(repr, self.workloads))}")
+        return " ".join(parts + ["among the few sizes of --quick"] * self.quick)
 
     def _takes(self, problem: Problem, device: str) -> bool:
         words = problem.workload.lower()
@@ -89,21 +102,28 @@ def _fits(wanted: str, name: str) -> bool:
     return name.startswith(wanted) or OPERATORS[name].family == wanted
 
 
-def load_file(path: Path) -> dict[str, str]:
-    """Run a Python file of the user's, whose decorators register contenders; returns its entry in a record.
+FileEntry = dict[str, str]  # of a record: path, sha256
+
+
+def load_file(path: Path) -> list[FileEntry]:
+    """Run a Python file of the user's, whose decorators register contenders; returns the entries in a record: its own,
+    and those of the files of kernels that it compiles.
 
     ValueError where it cannot be run, registers none, or for operators that are not there.
     """
     try:
-        entry = {"path": os.path.abspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        entry = _entry(path)
     except OSError as error:
         raise ValueError(f"--with: {path}: {error.strerror}") from None
     before = {(name, each) for name, those in CONTENDERS.items() for each in those}
-    spec = importlib.util.spec_from_file_location(f"gpudl_bench_{path.stem}", path)
+    compiled_before = len(kernels.SOURCES)
+    spec = importlib.util.spec_from_file_location(f"gpudl_bench_{entry['sha256'][:16]}_{path.stem}", path)
     if spec is None:
         raise ValueError(f"--with: expected a Python file, got {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look their module up
     try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(module)
     except Exception as error:  # it is anybody's code
         raise ValueError(f"--with: {path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     new = {(name, each) for name, those in CONTENDERS.items() for each in those} - before
@@ -113,17 +133,25 @@ def load_file(path: Path) -> dict[str, str]:
         raise ValueError(
             f"--with: {path}: there is no operator {', '.join(sorted(unknown))}; gpudl bench --list"
         )
-    return entry
+    return [entry, *map(_entry, dict.fromkeys(kernels.SOURCES[compiled_before:]))]
 
 
-def load_again(entry: dict[str, str]) -> dict[str, str]:
-    """The same for a run that goes on. ValueError where the file is gone, or is another by now."""
-    path = Path(entry["path"])
-    if not path.exists():
-        raise ValueError(f"the run was begun --with {path}, which is gone")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
-        raise ValueError(f"the run was begun --with {path}, which has changed since; begin a new run")
-    return load_file(path)
+def _entry(path: Path) -> FileEntry:
+    return {"path": os.path.abspath(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def load_again(entries: Sequence[FileEntry]) -> None:
+    """The same for a run that goes on, of what it was begun with. ValueError where a file is gone, or is another by
+    now: nothing is run then."""
+    for entry in entries:
+        path = Path(entry["path"])
+        if not path.is_file():
+            raise ValueError(f"the run was begun --with {path}, which is gone")
+        if _entry(path)["sha256"] != entry["sha256"]:
+            raise ValueError(f"the run was begun --with {path}, which has changed since; begin a new run")
+    for path in (Path(entry["path"]) for entry in entries):
+        if importlib.util.spec_from_file_location("any", path) is not None:  # kernels are compiled by these
+            load_file(path)
 
 
 class Session:
@@ -138,7 +166,7 @@ class Session:
 
     def __init__(
         self, folder: Path, device: Device, selection: Selection, *, seconds: float = 1.5,
-        command: Sequence[str] = (), files: Sequence[dict[str, str]] = (), resume: bool = False,
+        command: Sequence[str] = (), files: Sequence[FileEntry] = (), resume: bool = False,
     ):  # fmt: skip
         self.device, self.seconds = device, seconds
         self.problems = selection.problems(device.name)

@@ -8,6 +8,7 @@ import math
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,7 @@ def _begun(arguments: argparse.Namespace) -> tuple[Path, Session]:
     seconds = _SECONDS if arguments.seconds is None else arguments.seconds
     if not (math.isfinite(seconds) and seconds > 0):
         raise ValueError(f"--seconds: expected a number above 0, got {seconds:g}")
-    files = [load_file(path) for path in arguments.files or ()]
+    files = [entry for path in arguments.files or () for entry in load_file(path)]
     selection = Selection(
         tuple(arguments.operators),
         tuple(arguments.workload or ()),
@@ -94,6 +95,8 @@ def _begun(arguments: argparse.Namespace) -> tuple[Path, Session]:
         arguments.quick,
     )
     folder = arguments.output or Path(f"bench-{datetime.datetime.now():%Y%m%d-%H%M%S}")
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--output: {folder} is no folder")
     device = _device(arguments.device or "cpu")
     try:
         return folder, Session(
@@ -107,21 +110,23 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Path, Session]:
     from gpudl.bench import record
     from gpudl.bench.session import Selection, Session, load_again
 
-    for name in _OF_A_RUN:
-        if getattr(arguments, name):
-            option = {"operators": "OPERATOR", "files": "--with"}.get(name, f"--{name}")
-            raise ValueError(
-                f"{option}: not with --resume; a run goes on with the options that it was begun with"
-            )
+    _refuse(arguments, _OF_A_RUN, "--resume: a run goes on with the options that it was begun with")
     folder = arguments.resume
     if not (folder / record.NAME).is_file():
         raise ValueError(f"--resume: {folder} holds no run of gpudl bench")
     begun = record.read(folder).run
-    files = [load_again(entry) for entry in begun["files"]]
+    load_again(begun["files"])
     selection, device = Selection.of(begun["selection"]), _device(begun["device"]["name"])
-    return folder, Session(
-        folder, device, selection, seconds=begun["seconds"], files=files, resume=True
-    )  # fmt: skip
+    return folder, Session(folder, device, selection, seconds=begun["seconds"], resume=True)
+
+
+def _refuse(arguments: argparse.Namespace, names: Sequence[str], company: str) -> None:
+    """ConfigError where one of these options is given. company : what it does not go with, and why."""
+    for name in names:
+        value = getattr(arguments, name)
+        if value is not None and value is not False and value != []:
+            option = {"operators": "OPERATOR", "files": "--with"}.get(name, f"--{name}")
+            raise ConfigError(f"{option}: not with {company}")
 
 
 def _device(name: str) -> Device:
@@ -141,11 +146,13 @@ def _list(arguments: argparse.Namespace) -> int:
     from gpudl.bench.contender import CONTENDERS
     from gpudl.bench.session import Selection, load_file
 
+    _refuse(arguments, ("seconds", "output", "resume"), "--list, which measures nothing")
     for path in arguments.files or ():
         load_file(path)
     device = arguments.device or "cpu"
+    dtypes = tuple(arguments.dtype or _DTYPES)
     selection = Selection(
-        tuple(arguments.operators), tuple(arguments.workload or ()), _DTYPES, arguments.quick
+        tuple(arguments.operators), tuple(arguments.workload or ()), dtypes, arguments.quick
     )
     chosen = {}
     for problem in selection.problems(device):
@@ -183,12 +190,10 @@ def _cost(arguments: argparse.Namespace) -> int:
         raise ConfigError("--compile-report: only with --cost")
     if arguments.device == "cuda":
         raise ConfigError("--device cuda: not with --cost, which counts on the CPU")
-    for name in ("workload", "quick", "seconds", "files", "resume", "list"):
-        if getattr(arguments, name):
-            raise ConfigError(f"{'--with' if name == 'files' else '--' + name}: not with --cost")
+    _refuse(arguments, ("workload", "quick", "seconds", "files", "resume", "list"), "--cost")
     folder = arguments.output or Path("bench-cost")
     dtypes = dict.fromkeys(arguments.dtype or cost.DTYPES)
     try:
         return cost.main(arguments.operators, folder, dtypes=tuple(dtypes), report=arguments.compile_report)
-    except (ValueError, OSError, cost.CostError) as error:
-        raise ConfigError(f"bench --cost: {error}") from None
+    except (ValueError, cost.CostError) as error:
+        raise ConfigError(f"--cost: {error}") from None

@@ -16,13 +16,8 @@ from typing import Any
 
 import numpy as np
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
-
 import gpudl
-from gpudl import _machine, nn
+from gpudl import _claim, _machine, nn
 from gpudl.cli.config import ConfigError, RunConfig, read_config
 from gpudl.cli.parts import make_model
 from gpudl.data import transforms
@@ -47,15 +42,13 @@ def how_to_resume(run: Path) -> str:
 def claimed(run: Path) -> Iterator[None]:
     """Make the folder where it is new, and let no other process train in it; the claim ends with the process."""
     run.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
+    if not _claim.POSSIBLE:  # nor may folders be opened there
         yield
         return
     descriptor = os.open(run, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"{run}: another gpudl train is at work in this folder") from None
+        if not _claim.claim(descriptor):
+            raise ConfigError(f"{run}: another gpudl train is at work in this folder")
         yield
     finally:
         os.close(descriptor)

@@ -9,7 +9,7 @@ from gpudl.bench.cpu import CpuDevice
 from gpudl.bench.device import as_arrays
 from gpudl.bench.measure import cast, error_of
 from gpudl.bench.operators import batch_norm_relu
-from gpudl.bench.operators.batch_norm_cuda import EPS, MOMENTUM
+from gpudl.bench.operators.batch_norm import EPS, MOMENTUM
 from gpudl.bench.problem import OPERATORS, TOLERANCES
 from tests.support.oracles import batch_norm as oracle
 

@@ -127,6 +127,16 @@ def test_rows_without_turns_of_the_reference_are_said():
     assert "not compared, without turns of PyTorch: 2" in words(comparison)
 
 
+def test_another_processor_is_said_and_another_device_refused():
+    before, after = (Record({"device": {"name": "cpu", "cpu": name}}, rows=run(0).rows) for name in "AB")
+    assert words(compare.compare(before, after)).splitlines()[1] == "the first run is of A, the second of B"
+    assert "run is of" not in words(compare.compare(before, before))
+    gpu = Record({"device": {"name": "cuda", "gpu": "C"}}, rows=run(0).rows)
+    assert_refuses(
+        lambda: compare.compare(before, gpu), ValueError, "the runs must be of one device, got cpu and cuda"
+    )
+
+
 def test_words_name_the_rows_and_figures():
     text = words(compare.compare(run(0), run(1, {"size 3"}, 1.25)))
     head, title, row = text.splitlines()[:3]

@@ -399,7 +399,7 @@ def test_options_that_do_not_go_together(capsys):
     assert "--quick: not with --cost" in refused(capsys, "bench", "--cost", "--quick")
     assert "--with: not with --cost" in refused(capsys, "bench", "--cost", "--with", "mine.py")
     assert "--seconds: not with --cost" in refused(capsys, "bench", "--cost", "--seconds", "1")
-    assert "begins with 'nosuch'" in refused(capsys, "bench", "--cost", "nosuch")
+    assert "gpudl bench: --cost: no operator that" in refused(capsys, "bench", "--cost", "nosuch")
 
 
 def test_the_command(tmp_path, monkeypatch):

@@ -179,6 +179,27 @@ def test_a_contender_may_say_that_it_cannot():
     )
 
 
+def test_a_contender_that_prepares_and_returns_no_call_has_failed():
+    clock = Clock()
+    with registered("double", {}, workloads=("a",)) as (problem,):
+        contender("double", name="hasty", prepares=True)(lambda x: 2 * x)
+        device = FakeDevice(clock)
+        (row,) = measure.measure(problem, list(CONTENDERS["double"].values()), device, device.ceilings(), 0.1)
+    assert (row.status, row.detail) == (
+        "failed",
+        "TypeError: a contender that prepares must return the call to time, got ndarray",
+    )
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, UnsupportedError, ImportError])
+def test_a_long_reason_is_cut(kind):
+    def wordy(x):
+        raise kind("word " * 1_000_000)
+
+    rows = measured(Clock(), {"wordy": wordy})
+    assert len(rows["wordy", "warm"].detail) == measure.LONGEST_DETAIL
+
+
 def test_a_contender_that_prepares_is_timed_without_that():
     clock = Clock()
     double = clock.doubling("planned", MS)
@@ -235,6 +256,11 @@ def test_the_error_is_the_largest_of_all_results():
     ("arrays", lambda: contender("x", name="a", arrays="list"), ValueError, "'a': arrays must be one of array, torch, got 'list'"),
     ("device", lambda: contender("x", name="a", devices=("cpu", "tpu")), ValueError, "'a': devices must be of cpu, cuda, got ('cpu', 'tpu')"),
     ("no device", lambda: contender("x", name="a", devices=()), ValueError, "devices must be of cpu, cuda, got ()"),
+    ("prepares", lambda: contender("x", name="a", prepares="yes"), TypeError, "'a': prepares must be True or False, got 'yes'"),
+    ("difference", lambda: contender("x", name="a", difference=None), TypeError, "'a': difference must be a string, got None"),
+    ("function", lambda: contender("x", name="a")(3), TypeError, "'a': expected a function, got 3"),
+    ("call", lambda: Prepared(3), TypeError, "must return the call to time, got int"),
+    ("detail", lambda: Prepared(abs, detail=7), TypeError, "Prepared: detail must be a string, got 7"),
 )  # fmt: skip
 def test_contender_bad_calls(call, exception, words):
     assert_refuses(call, exception, words)

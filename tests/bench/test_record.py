@@ -60,6 +60,14 @@ def test_a_writer_goes_on_after_what_is_whole(tmp_path):
     assert path.read_bytes() == data
 
 
+def test_text_that_utf_8_cannot_write_spoils_no_record(tmp_path):
+    """Names of files and messages of errors may hold bytes that are no text."""
+    row = untimed("mine", "failed", detail="OSError: \udcff.dat, \ud83d")
+    known = record_of(tmp_path, [row], head=HEAD | {"command": "gpudl bench --output \udce9"})
+    assert known.rows[0].detail == "OSError: ?.dat, ?"
+    assert known.run["command"] == "gpudl bench --output ?"
+
+
 def test_one_process_writes(tmp_path):
     path = write_run(tmp_path / "run", ROWS) / NAME
     data = path.read_bytes()

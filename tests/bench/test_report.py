@@ -215,6 +215,17 @@ def test_what_figures_show(record):
     roof = roofline["ceiling, float32"].get_ydata()
     assert roof.max() == pytest.approx(1e11)
     assert roof[0] == pytest.approx(5e9 * roofline["ceiling, float32"].get_xdata()[0])
+    assert "ceiling, tf32" not in roofline
+    tf32 = [*ceilings, Ceiling("matmul tf32", 8e11, "FLOP/s")]
+    (line,) = (
+        line
+        for line in plots._roofline(record.rows, tf32, matplotlib).axes[0].get_lines()
+        if line.get_label() == "ceiling, tf32"
+    )
+    assert line.get_ydata().max() == pytest.approx(min(8e11, 5e9 * line.get_xdata().max()))
+    half = [timed("gpudl", [1e-3], dtype="float16")]
+    told = plots._roofline(half, [*tf32, Ceiling("matmul float16", 9e11, "FLOP/s")], matplotlib).axes[0]
+    assert [line.get_label() for line in told.get_lines()] == ["gpudl", "ceiling, float16"]
     batches = plots._batches(record.rows, matplotlib).axes
     assert len(batches) == 1
     lines = {line.get_label(): line for line in batches[0].get_lines()}

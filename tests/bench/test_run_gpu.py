@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gpudl.bench import operators
+from gpudl.bench.problem import OPERATORS
 from gpudl.bench.session import Selection
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +157,13 @@ def test_every_benchmark_measures_something_and_none_twice_the_same(tmp_path):
     )
 
 
+def test_every_operator_is_in_a_benchmark():
+    operators.load()
+    names = {name for _, those, *_ in run_gpu.BENCHMARKS for name in those}
+    for each in OPERATORS.values():
+        assert each.family in names or any(each.name.startswith(name) for name in names), each.name
+
+
 def test_the_command_line_of_each_benchmark_is_understood(tmp_path):
     import argparse
 
@@ -210,6 +219,20 @@ except KeyboardInterrupt:
     status, log = execute(tmp_path, code, 1.0)
     assert status is None
     assert log.splitlines()[-2:] == ["up", "tidied up"]
+
+
+def test_parts_may_tidy_up_in_the_background_of_a_shell_too(tmp_path, monkeypatch):
+    """Where Ctrl-C is ignored, and would be by every process that is begun there."""
+    code = "import time\ntry:\n    print('up', flush=True)\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    print('tidied')"
+    part = Part("rows", (PYTHON, "-c", code), share=1 / 290, least=0.5)
+    monkeypatch.setattr(run_gpu, "parts", lambda folder, seconds: [part])
+    monkeypatch.setattr(run_gpu, "note_versions", lambda folder, variables: None)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run_gpu.main(["--minutes", "5", "--output", str(tmp_path / "visit")]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (tmp_path / "visit" / "rows.log").read_text().splitlines()[-2:] == ["up", "tidied"]
 
 
 def test_a_process_that_does_not_end_is_killed(tmp_path, monkeypatch):

@@ -47,9 +47,15 @@ def test_selections_of_nothing():
     assert_refuses(
         lambda: selected("conv3d"), ValueError, "no operator begins with 'conv3d'; the families are "
     )
-    assert_refuses(lambda: selected(workloads=("no such",)), ValueError, "nothing to measure on cpu")
+    assert_refuses(
+        lambda: selected("relu", workloads=("no such", "x"), dtypes=("float16", "float32"), quick=True), ValueError,
+        "nothing to measure on cpu of relu in float16, float32 whose workload has 'no such' or 'x' among the few sizes of --quick",
+    )  # fmt: skip
     with registered("double", {}, devices=("cuda",)):
-        assert_refuses(lambda: selected("double"), ValueError, "nothing to measure on cpu")
+        assert_refuses(
+            lambda: selected("double"), ValueError,
+            "nothing to measure on cpu of double in float32; on cuda there is (--device cuda)",
+        )  # fmt: skip
         assert len(selected("double", device="cuda")) == 3
 
 
@@ -84,16 +90,43 @@ MINE = """
 def test_a_file_registers_contenders(tmp_path):
     path = user_file(tmp_path, MINE)
     with registered("double", {}):
-        entry = load_file(path)
+        (entry,) = load_file(path)
         assert entry["path"] == str(path)
         assert CONTENDERS["double"]["mine"].function(2) == 4
         del CONTENDERS["double"]["mine"]
-        assert load_again(entry) == entry
+        load_again([entry])
         assert "mine" in CONTENDERS["double"]
         path.write_text(path.read_text() + "# changed\n")
-        assert_refuses(lambda: load_again(entry), ValueError, "mine.py, which has changed since")
+        assert_refuses(lambda: load_again([entry]), ValueError, "mine.py, which has changed since")
         path.unlink()
-        assert_refuses(lambda: load_again(entry), ValueError, "mine.py, which is gone")
+        assert_refuses(lambda: load_again([entry]), ValueError, "mine.py, which is gone")
+
+
+def test_kernels_that_a_file_compiles_are_of_the_run_too(tmp_path):
+    source = tmp_path / "mine.cu"
+    source.write_text("// kernels\n")
+    path = user_file(tmp_path, f"bench.compile({str(source)!r})\nbench.compile({str(source)!r})\n" + textwrap.dedent(MINE))  # fmt: skip
+    with registered("double", {}):
+        entries = load_file(path)
+        assert [entry["path"] for entry in entries] == [str(path), str(source)]
+        del CONTENDERS["double"]["mine"]
+        load_again(entries)
+        del CONTENDERS["double"]["mine"]
+        source.write_text("// other kernels\n")
+        assert_refuses(lambda: load_again(entries), ValueError, "mine.cu, which has changed since")
+        assert "mine" not in CONTENDERS["double"]
+
+
+def test_a_file_is_a_module_that_others_find(tmp_path):
+    """As the decorator of a data class does, where annotations are strings."""
+    path = tmp_path / "mine.py"
+    text = (
+        "import dataclasses\nfrom gpudl import bench\n@dataclasses.dataclass\nclass Size:\n    n: int = 2\n"
+    )
+    path.write_text("from __future__ import annotations\n" + text + textwrap.dedent(MINE))
+    with registered("double", {}):
+        load_file(path)
+        assert CONTENDERS["double"]["mine"].function(2) == 4
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,12 @@ def test_list_says_what_there_is(tmp_path):
         "conv2d\n  conv2d_forward(x, weight, bias, *, stride, padding, dilation, groups)\n"
     )
     assert "gpudl, PyTorch" in done.stdout
+    both, half = (
+        run("bench", "counts", "--list", *options).stdout for options in ([], ["--dtype", "float16"])
+    )
+    assert "top_k_correct(" in both
+    assert "top_k_correct(" not in half  # its counts are exact, in float32 alone
+    assert "sum_and_count(" in half
 
 
 def test_wrong_options_are_one_line(tmp_path, capsys):
@@ -200,6 +206,7 @@ def test_wrong_options_are_one_line(tmp_path, capsys):
     assert "holds no run of gpudl bench" in refused(capsys, "bench", "--resume", tmp_path)
     for option in (
         ["--seconds", "1"],
+        ["--seconds", "0"],
         ["conv2d"],
         ["--dtype", "float32"],
         ["--with", "x.py"],
@@ -207,6 +214,12 @@ def test_wrong_options_are_one_line(tmp_path, capsys):
     ):
         told = refused(capsys, "bench", "--resume", tmp_path, *option)
         assert "not with --resume" in told
+    for option in (["--seconds", "1"], ["--output", "x"], ["--resume", tmp_path]):
+        told = refused(capsys, "bench", "--list", *option)
+        assert f"{option[0]}: not with --list, which measures nothing" in told
+    (tmp_path / "file").touch()
+    told = refused(capsys, "bench", "relu_forward", "--quick", "--output", tmp_path / "file")
+    assert f"{tmp_path / 'file'} is no folder" in told
     write_run(tmp_path / "run", [timed("gpudl", [1e-3])])
     told = refused(capsys, "bench", "conv2d_forward", "--quick", "--output", tmp_path / "run")
     assert "--output: " in told

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpudl import ops
 from gpudl.bench.contender import contender
-from gpudl.bench.problem import Inputs, Problem, Work, activations
+from gpudl.bench.problem import Inputs, Problem, Work, activations, bias
 
 # The arrays of each direction, what has the shape of its result, and the setting that says so.
 ARRAYS = {
@@ -33,7 +33,10 @@ def problem(
     """shapes : of x, weight, bias and dy. multiply_adds : of every direction but that of the bias."""
 
     def inputs(rng: np.random.Generator) -> Inputs:
-        return {name: activations(rng, *shapes[name]) for name in ARRAYS[direction]}
+        arrays = {name: activations(rng, *shapes[name]) for name in ARRAYS[direction] if name != "bias"}
+        if direction == "forward":
+            arrays["bias"] = bias(rng, *shapes["bias"], multiply_adds // int(np.prod(shapes["dy"])))
+        return arrays
 
     values = sum(int(np.prod(shapes[name])) for name in (*ARRAYS[direction], RESULTS[direction]))
     if direction == "backward_bias":

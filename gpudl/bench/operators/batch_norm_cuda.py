@@ -11,10 +11,11 @@ from gpudl import ops
 from gpudl.bench import cudnn_graphs
 from gpudl.bench.contender import Prepared, contender
 from gpudl.bench.cudnn_graphs import Mode
+from gpudl.bench.operators import batch_norm
+from gpudl.bench.operators.batch_norm import EPS, MOMENTUM
 
-MOMENTUM, EPS = 0.1, 1e-5  # of every contender of these operators
 MODE = Mode()
-DIFFERENCE = f"parameters are float32 where activations are in half precision, {MODE.words}"
+DIFFERENCE = f"{batch_norm.DIFFERENCE}, {MODE.words}"
 
 
 def cudnn_forward(x: Any, weight: Any, bias: Any, *, best: bool, relu: bool = False) -> Prepared:

@@ -9,24 +9,22 @@ from typing import Any
 import numpy as np
 
 from gpudl import ops
-from gpudl._backend import array_module
 from gpudl.bench.autograd import backward_call
 from gpudl.bench.contender import contender
-from gpudl.bench.operators import batch_norm_cuda
-from gpudl.bench.operators.batch_norm_cuda import EPS, MOMENTUM
-from gpudl.bench.problem import Inputs, Problem, Work, activations, operator
+from gpudl.bench.operators import batch_norm, batch_norm_cuda
+from gpudl.bench.operators.batch_norm import DIFFERENCE, EPS, MOMENTUM, statistics
+from gpudl.bench.problem import Inputs, Problem, activations, operator
 
 SHAPES = [(32, 64, 56, 56), (32, 64, 112, 112), (32, 512, 28, 28), (32, 2048, 7, 7), (128, 16, 32, 32)]
-# Operations, and arrays like x that cross memory, of each value.
-COSTS = {"forward": (9, 2), "backward": (13, 3), "inference": (3, 2)}
+# ReLU is an operation of each value; where it is one kernel with the other, nothing more crosses memory.
+COSTS = {
+    kind: (batch_norm.COSTS[kind][0] + 1, batch_norm.COSTS[kind][1])
+    for kind in ("forward", "backward", "inference")
+}
 LEAST = 0.25  # of |x|
-DIFFERENCE = "parameters are float32 where activations are in half precision"
 
 
 def problem(kind: str, shape: tuple[int, ...]) -> Problem:
-    flops, arrays = COSTS[kind]
-    size = int(np.prod(shape))
-
     def inputs(rng: np.random.Generator) -> Inputs:
         """y is never near 0, where roundings would say which gradients go through: x keeps off it, weights are
         positive, and there is no bias to speak of."""
@@ -36,8 +34,8 @@ def problem(kind: str, shape: tuple[int, ...]) -> Problem:
         given = {"x": x, "weight": weight, "bias": np.full(channels, 1 / 64, np.float32)}
         return {"dy": activations(rng, *shape), **given} if kind == "backward" else given
 
-    work = Work(flops * size, arrays * size)
-    return Problem(f"batch_norm_relu_{kind}", str(shape), inputs, work, quick=shape == SHAPES[0])
+    quick = shape == SHAPES[0]
+    return batch_norm.of_shape(f"batch_norm_relu_{kind}", str(shape), shape, inputs, COSTS[kind], quick=quick)
 
 
 def _problems(kind: str) -> Iterator[Problem]:
@@ -49,15 +47,9 @@ for _kind in COSTS:
     operator(f"batch_norm_relu_{_kind}", family="batch_norm_relu")(functools.partial(_problems, _kind))
 
 
-def _statistics(x: Any) -> tuple[Any, Any]:
-    """Mean 0 and variance 1 of each channel, in float32, or float64 for float64."""
-    xp, dtype = array_module(x), np.float64 if x.dtype == np.float64 else np.float32
-    return xp.zeros(x.shape[1], dtype), xp.ones(x.shape[1], dtype)
-
-
 @contender("batch_norm_relu_forward", name="gpudl", prepares=True)
 def gpudl_forward(x: Any, weight: Any, bias: Any) -> Callable[[], Any]:
-    mean, var = _statistics(x)
+    mean, var = statistics(x)
 
     def call() -> tuple[Any, ...]:
         y, *_ = ops.batch_norm_forward(x, weight, bias, mean, var, momentum=MOMENTUM, eps=EPS)
@@ -75,7 +67,7 @@ def gpudl_backward(dy: Any, x: Any, weight: Any, bias: Any) -> Callable[[], Any]
 
 @contender("batch_norm_relu_inference", name="gpudl", prepares=True)
 def gpudl_inference(x: Any, weight: Any, bias: Any) -> Callable[[], Any]:
-    mean, var = _statistics(x)
+    mean, var = statistics(x)
     return lambda: ops.relu_forward(ops.batch_norm_inference(x, mean, var, weight, bias, eps=EPS))
 
 

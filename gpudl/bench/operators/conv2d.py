@@ -12,12 +12,22 @@ import numpy as np
 from gpudl import ops
 from gpudl.bench import networks
 from gpudl.bench.operators import _convolution, _large
-from gpudl.bench.problem import DTYPES, Inputs, Problem, Results, Work, activations, operator, widened
+from gpudl.bench.problem import (
+    DTYPES,
+    SECTOR,
+    Inputs,
+    Problem,
+    Results,
+    Work,
+    activations,
+    bias,
+    operator,
+    widened,
+)
 
 # Operations from which on a part of the result is verified: all of it would take NumPy longer than a second.
 VERIFIED_WHOLE = 4e9
 FILTERS, CHANNELS = 2, 4  # of the weight's gradient that are verified then, of the first and the last group
-SECTOR = 32  # bytes that cross a GPU's memory together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +151,8 @@ def problem(
 
 def forward_problem(layer: Layer) -> Problem:
     def inputs(rng: np.random.Generator) -> Inputs:
-        return {"x": layer.x(rng), "weight": layer.weight(rng), "bias": activations(rng, layer.K)}
+        terms = math.prod(layer.weight_shape[1:])
+        return {"x": layer.x(rng), "weight": layer.weight(rng), "bias": bias(rng, layer.K, terms)}
 
     whole = problem("forward", layer, inputs, layer.settings)
     return _large.by_samples(whole) if layer.flops > VERIFIED_WHOLE else whole

@@ -1,4 +1,4 @@
-"""2-D convolution on a GPU: cuDNN, and PyTorch with products in TF32."""
+"""2-D convolution on a GPU: cuDNN, and PyTorch with products in TF32, and with plans that are not deterministic."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gpudl.bench.contender import CONTENDERS, Prepared, contender
 from gpudl.bench.cudnn_graphs import Mode
 from gpudl.bench.cudnn_pooling import empty
 from gpudl.bench.operators import conv2d
+from gpudl.bench.torch_modes import with_cudnn
 
 assert conv2d.LAYERS  # its contenders are registered before those of this file
 
@@ -66,18 +67,11 @@ for _operator, _function in DIRECTIONS.items():
         )(functools.partial(_function, mode=_mode, best=_best))  # fmt: skip
 
 
-def _in_tf32(function: Any) -> Any:
-    @functools.wraps(function)
-    def call(**arguments: Any) -> Any:
-        import torch
-
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
-            return function(**arguments)
-
-    return call
-
-
 for _operator in DIRECTIONS:
+    _torch = CONTENDERS[_operator]["PyTorch"].function
     contender(
         _operator, name="PyTorch TF32", arrays="torch", devices=("cuda",), difference="products in TF32", math="tf32"
-    )(_in_tf32(CONTENDERS[_operator]["PyTorch"].function))  # fmt: skip
+    )(with_cudnn(_torch, tf32=True))  # fmt: skip
+    contender(
+        _operator, name="PyTorch, any order", arrays="torch", devices=("cuda",), difference="not deterministic"
+    )(with_cudnn(_torch, deterministic=False))  # fmt: skip

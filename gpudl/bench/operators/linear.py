@@ -10,7 +10,7 @@ import numpy as np
 from gpudl import ops
 from gpudl.bench import networks
 from gpudl.bench.contender import contender
-from gpudl.bench.problem import Inputs, Problem, Work, activations, operator
+from gpudl.bench.problem import Inputs, Problem, Work, activations, bias, operator
 
 SIZES = [(256, 512, 512), (64, 9216, 128), (128, 784, 300)]
 # The arrays of each direction, with their extents of (rows, inputs, outputs).
@@ -31,7 +31,10 @@ def problem(direction: str, size: tuple[int, int, int], name: str = "", **option
         return tuple(extents[axis] for axis in axes)
 
     def inputs(rng: np.random.Generator) -> Inputs:
-        return {array: activations(rng, *shape(axes)) for array, axes in ARRAYS[direction].items()}
+        return {
+            array: bias(rng, outs, ins) if array == "bias" else activations(rng, *shape(axes))
+            for array, axes in ARRAYS[direction].items()
+        }
 
     values = sum(int(np.prod(shape(axes))) for axes in (*ARRAYS[direction].values(), RESULTS[direction]))
     rows, ins, outs = size

@@ -15,7 +15,7 @@ from gpudl import ops
 from gpudl.bench import networks
 from gpudl.bench.autograd import backward_call
 from gpudl.bench.contender import contender
-from gpudl.bench.problem import Inputs, Problem, Work, activations, operator
+from gpudl.bench.problem import SECTOR, Inputs, Problem, Work, activations, operator
 
 Shape = tuple[int, ...]
 
@@ -59,8 +59,11 @@ def class_problem(name: str, direction: str, shape: Shape, of: str = "", **optio
             scores = ops.log_softmax_forward(scores, 1)
         return {"prediction": scores, "target": rng.integers(0, shape[1], rows)}
 
-    arrays = 1 if direction == "forward" else 2
-    work = Work(values=arrays * int(np.prod(shape)), bytes=8 * int(np.prod(rows)))
+    labels, size = int(np.prod(rows)), int(np.prod(shape))
+    if name == "nll_loss":  # reads what each label points to, and nothing else
+        work = Work(values=0 if direction == "forward" else size, bytes=(8 + SECTOR) * labels)
+    else:
+        work = Work(values=size if direction == "forward" else 2 * size, bytes=8 * labels)
     words = f"{of}: {shape}" if of else str(shape)
     return Problem(f"{name}_{direction}", words, inputs, work, **options)
 

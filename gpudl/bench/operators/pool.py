@@ -17,6 +17,7 @@ from gpudl.bench.problem import Inputs, Problem, Work, activations, first_result
 
 KINDS = ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "global_avg_pool2d")
 OFFSET = 1  # byte of the place in its window that max pooling keeps; PyTorch keeps 8, an index into the plane
+ANY_ORDER = "on a GPU gradients are added in no fixed order"  # atomically
 
 
 class Size(NamedTuple):
@@ -163,7 +164,7 @@ def torch_max_forward(x: Any, *, kernel_size: int, stride: int, padding: int) ->
     return torch.nn.functional.max_pool2d(x, kernel_size, stride, padding, return_indices=True)
 
 
-@contender("max_pool2d_backward", name="PyTorch", arrays="torch", prepares=True)
+@contender("max_pool2d_backward", name="PyTorch", arrays="torch", prepares=True, difference=ANY_ORDER)
 def torch_max_backward(dy: Any, x: Any, *, kernel_size: int, stride: int, padding: int) -> Callable[[], Any]:
     import torch
 
@@ -214,7 +215,9 @@ def torch_adaptive_max_forward(x: Any, *, output_size: int) -> Any:
     return torch.nn.functional.adaptive_max_pool2d(x, output_size, return_indices=True)
 
 
-@contender("adaptive_max_pool2d_backward", name="PyTorch", arrays="torch", prepares=True)
+@contender(
+    "adaptive_max_pool2d_backward", name="PyTorch", arrays="torch", prepares=True, difference=ANY_ORDER
+)
 def torch_adaptive_max_backward(dy: Any, x: Any, *, output_size: int) -> Callable[[], Any]:
     import torch
 

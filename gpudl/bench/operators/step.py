@@ -12,6 +12,7 @@ from gpudl import nn, optim
 from gpudl.bench import training
 from gpudl.bench.contender import contender
 from gpudl.bench.problem import Inputs, Problem, Results, activations, operator, widened
+from gpudl.bench.torch_modes import with_cudnn
 
 LR = 1e-4
 DISTINCT = (
@@ -136,7 +137,7 @@ def torch_fused(x: Any, target: Any, *, network: str) -> Callable[[], Any]:
 
 
 @contender("training_step", name="PyTorch AMP", arrays="torch", prepares=True, devices=("cuda",),
-           difference="float16 by autocast, with loss scaling")  # fmt: skip
+           difference="float16 by autocast, with loss scaling; not deterministic")  # fmt: skip
 def torch_amp(x: Any, target: Any, *, network: str) -> Callable[[], Any]:
     import torch
 
@@ -153,7 +154,7 @@ def torch_amp(x: Any, target: Any, *, network: str) -> Callable[[], Any]:
         scaler.update()
         return loss
 
-    return step
+    return with_cudnn(step, deterministic=False)
 
 
 @contender("training_step", name="PyTorch compile", arrays="torch", prepares=True, devices=("cuda",),

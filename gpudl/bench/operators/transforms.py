@@ -23,6 +23,8 @@ PADDING = 4
 # Of the largest pixel. A value that lies between two whole numbers may go either way; PyTorch's resizing of uint8
 # also rounds weights to 16 bits and the result of the first of its two passes to whole numbers.
 LAST_BIT, TWO_BITS = 1 / 250, 2 / 200
+COLORS = 0.4  # brightness, contrast and saturation are from 1 - COLORS to 1 + COLORS
+GREY = (0.2989, 0.587, 0.114)  # of red, green and blue
 
 
 def _problem(
@@ -83,6 +85,13 @@ def erase_problem(shape: Shape) -> Problem:
     return _problem("image_erase", "", shape, 2 * math.prod(shape), {"boxes": boxes}, 0)
 
 
+def color_problem(shape: Shape) -> Problem:
+    """The mean that contrast needs is known after the image was read once: a second time it may come from a cache."""
+    factors = np.random.default_rng(0).uniform(1 - COLORS, 1 + COLORS, (3, shape[0]))
+    settings = dict(zip(("brightness", "contrast", "saturation"), factors, strict=True))
+    return _problem("image_color", "", shape, 2 * np.prod(shape), settings, TWO_BITS)
+
+
 @operator("image_crop", family="transforms")
 def crop_problems() -> Iterator[Problem]:
     for shape in SHAPES:
@@ -113,6 +122,12 @@ def erase_problems() -> Iterator[Problem]:
     yield from map(erase_problem, SHAPES)
 
 
+@operator("image_color", family="transforms")
+def color_problems() -> Iterator[Problem]:
+    yield from map(color_problem, SHAPES)
+
+
+contender("image_color", name="gpudl")(ops.image_color)
 contender("image_crop", name="gpudl")(ops.image_crop)
 contender("image_erase", name="gpudl")(ops.image_erase)
 contender("image_resize", name="gpudl")(ops.image_resize)
@@ -193,5 +208,29 @@ def torch_erase(x: Any, *, boxes: np.ndarray) -> Callable[[], Any]:
         inside_rows = (rows >= top) & (rows < top + height)
         inside_columns = (columns >= left) & (columns < left + width)
         return x.masked_fill((inside_rows[:, :, None] & inside_columns[:, None, :])[:, None], 0)
+
+    return call
+
+
+@contender("image_color", name="PyTorch", arrays="torch", prepares=True)
+def torch_color(x: Any, *, brightness: Any, contrast: Any, saturation: Any) -> Callable[[], Any]:
+    import torch
+
+    brightness, contrast, saturation = (
+        torch.from_numpy(factors).float().to(x.device)[:, None, None, None]
+        for factors in (brightness, contrast, saturation)
+    )
+    weights = torch.tensor(GREY, device=x.device)[:, None, None]
+
+    def rounded(values: Any) -> Any:
+        return values.round_().clamp_(0, 255)
+
+    def grey(values: Any) -> Any:
+        return (values * weights).sum(1, keepdim=True).round_()
+
+    def call() -> Any:
+        y = rounded(x.float() * brightness)
+        y = rounded(torch.lerp(grey(y).mean((2, 3), keepdim=True), y, contrast))
+        return rounded(torch.lerp(grey(y), y, saturation)).to(torch.uint8)
 
     return call
