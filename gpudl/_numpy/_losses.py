@@ -67,12 +67,12 @@ def scratch_like(key: str, x: np.ndarray) -> np.ndarray:
 
 
 def bounded_square(d: np.ndarray, bound: float) -> None:
-    """d * d / 2 where d < bound, else bound * (d - bound / 2), in place; d >= 0.
+    """d * d / 2 where |d| < bound, else bound * (|d| - bound / 2), in place.
 
-    With m = min(d, bound) that is m * (d - m / 2).
+    With m = clip(d, -bound, bound) that is m * (d - m / 2), for both signs of d.
     """
     m, half = scratch_like("bounded", d), scratch_like("half", d)
-    np.clip(d, 0, bound, out=m)
+    np.clip(d, -bound, bound, out=m)
     np.multiply(m, 0.5, out=half)
     d -= half
     d *= m

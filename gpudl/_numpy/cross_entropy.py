@@ -52,21 +52,25 @@ def _of_indices(
 ) -> None:
     """Rows with a class index, of which `own` of the probability is at the index and `share` at every class."""
     loss, counted, dx = outputs
-    part, result, axis = oriented(x, dx)
-    z, top = scratch("exponentials", part), np.maximum.reduce(part, axis=axis, keepdims=True)
+    part, axis = oriented(x)
+    z, top = (
+        part if axis == 0 else scratch("exponentials", x),
+        np.maximum.reduce(part, axis=axis, keepdims=True),
+    )
     np.subtract(part, top, out=z)
+    place = np.arange(0, x.size, x.shape[1]) + column
+    at_column = x.reshape(-1)[place] - top.reshape(-1)
     if share:
         weight = np.ones(x.shape[1], x.dtype) if weight is None else weight
         spread = z @ weight if axis else weight @ z
     e = np.exp(z, out=z)
     total = sums(e, axis)
-    place = np.arange(0, x.size, x.shape[1]) + column
     log_total = np.log(total).reshape(-1)
     counted[...] = 1 if weight is None else weight[column]
     if valid is not None:
         counted *= valid
     mass = counted if own == 1 else own * counted
-    np.multiply(mass, log_total - (x.reshape(-1)[place] - top.reshape(-1)), out=loss)
+    np.multiply(mass, log_total - at_column, out=loss)
     at_index = mass
     if share:
         loss += share * (log_total * weight.sum() - spread)
@@ -75,9 +79,12 @@ def _of_indices(
         loss[~valid] = 0
     if dx is None:
         return
+    result = dx if axis else e
     np.multiply(e, mass.reshape(total.shape) / total, out=result)
     if share:
         result -= share * (weight if axis else weight[:, None])
+    if axis == 0:
+        np.copyto(dx, result.T)
     dx.reshape(-1)[place] -= at_index
     if valid is not None:
         dx[~valid] = 0
@@ -122,10 +129,10 @@ def require_classes(
 
     A CPU reads the indices anyway; a kernel cannot refuse them.
     """
-    in_range = np.less(values.view(np.uint64), np.uint64(classes))  # as uint64 what is negative is large
-    if np.logical_and.reduce(in_range):
+    unsigned = values.view(np.uint64)  # in which what is negative is large
+    if np.maximum.reduce(unsigned, initial=0) < classes:
         return True
-    wrong = ~in_range
+    wrong = unsigned >= np.uint64(classes)
     if ignore_index is not None:
         wrong &= values != ignore_index
     if wrong.any():

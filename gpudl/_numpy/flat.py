@@ -11,6 +11,7 @@ from gpudl._numpy._lerp import lerp_
 from gpudl._numpy._precision import accumulation_dtype
 
 _BLOCK = 1 << 16  # elements
+_SHORT = 1 << 10  # elements: to split them over threads takes longer than the work
 
 
 def flat_norm_partials(x: np.ndarray, partials: np.ndarray, *, norm_type: float) -> None:
@@ -18,6 +19,11 @@ def flat_norm_partials(x: np.ndarray, partials: np.ndarray, *, norm_type: float)
 
     partials : float64, one per block; they are merged in order by the caller.
     """
+    if norm_type == 2 and len(x) <= _SHORT and _has_squares(x):
+        total = float(np.einsum("i,i->", x, x))  # no BLAS, whose threads would have to be held back
+        if _holds_squares(total):
+            partials[0] = total
+            return
     blocks = _parallel.ranges(len(x), _BLOCK)
 
     def reduce_block(i: int) -> None:
@@ -27,10 +33,9 @@ def flat_norm_partials(x: np.ndarray, partials: np.ndarray, *, norm_type: float)
 
 
 def _partial(x: np.ndarray, norm_type: float) -> float:
-    if norm_type == 2 and x.dtype in (np.float32, np.float64):
+    if norm_type == 2 and _has_squares(x):
         total = float(np.dot(x, x))
-        # out of float32's range, or near its lower end where squares lose digits: again in float64
-        if 1e-25 < total < math.inf or x.dtype == np.float64:
+        if _holds_squares(total) or x.dtype == np.float64:
             return total
     magnitudes = np.abs(x.astype(np.float64))
     if norm_type == math.inf:
@@ -40,6 +45,16 @@ def _partial(x: np.ndarray, norm_type: float) -> float:
     if norm_type == 0:
         return float(np.count_nonzero(magnitudes))
     return float((magnitudes**norm_type).sum())
+
+
+def _has_squares(x: np.ndarray) -> bool:
+    """Whether a sum of squares is first tried in the dtype of x."""
+    return x.dtype.char in "fd"  # float32 and float64
+
+
+def _holds_squares(total: float) -> bool:
+    """False out of float32's range, or near its lower end where squares lose digits: again in float64."""
+    return 1e-25 < total < math.inf
 
 
 def flat_norm(partials: np.ndarray, norm: np.ndarray, *, norm_type: float) -> None:
@@ -78,6 +93,10 @@ def flat_scale(x: np.ndarray, factor: np.ndarray) -> None:
     if by == 1:
         return
     wide = accumulation_dtype(x.dtype)
+    if len(x) <= _SHORT and x.dtype == wide:
+        with np.errstate(all="ignore"):
+            np.multiply(x, by, out=x)
+        return
     blocks = _parallel.ranges(len(x), _BLOCK)
 
     def scale_block(i: int) -> None:

@@ -22,7 +22,6 @@ def huber_loss_forward(
 
     def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
         np.subtract(x, t, out=out)
-        np.abs(out, out=out)
         bounded_square(out, delta)
 
     sum_terms(term, [prediction, target], loss, value, scale)

@@ -22,9 +22,10 @@ def smooth_l1_loss_forward(
 
     def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
         np.subtract(x, t, out=out)
-        np.abs(out, out=out)
         if beta > 0:
             bounded_square(out, beta)
+        else:
+            np.abs(out, out=out)
         if beta not in (0, 1):
             out /= beta
 

@@ -12,17 +12,27 @@ _BLOCK = 1 << 16  # elements
 def sum_and_count(values: np.ndarray, sums: np.ndarray, *, weight: float) -> None:
     """values : (N, D). sums : (2,) float64, weighted sum and weight of all, added to."""
     samples, size = values.shape
-    terms = np.empty(1 + samples)
-    terms[0] = sums[0]
     if size == 1:
-        terms[1:] = values[:, 0]
+        terms = values[:, 0]
     else:
-        _sum_rows(values, terms[1:])
+        terms = np.empty(samples)
+        _sum_rows(values, terms)
     with np.errstate(all="ignore"):
-        terms[1:] *= weight
-        # one after the other, where sum() would add pairs
-        sums[0] = np.add.accumulate(terms, out=terms)[-1]
+        sums[0] = _added_in_order(sums[0], terms, weight)
     sums[1] += weight * values.size
+
+
+def _added_in_order(total: float, terms: np.ndarray, weight: float) -> float:
+    """total + weight * terms[0] + weight * terms[1] + ..., rounded after each; terms : (N,).
+
+    numpy.add.reduce would add pairs. numpy.subtract.reduce takes one after the other, so it gets the negatives; it
+    keeps the sum in a register, where numpy.add.accumulate stores each.
+    """
+    for start, end in _parallel.ranges(len(terms), _BLOCK):
+        negatives = _parallel.scratch("sum_and_count_negatives", (end - start,), np.float64)
+        np.multiply(terms[start:end], -weight, out=negatives, dtype=np.float64)
+        total = np.subtract.reduce(negatives, initial=total)
+    return total
 
 
 def _sum_rows(values: np.ndarray, sums: np.ndarray) -> None:

@@ -50,14 +50,16 @@ def rows(x: Array) -> Array:
     """(N, C, d1, ...) or (C,) as (M, C), one row for each sample and position."""
     if x.ndim == 1:
         return _arrays.contiguous(x)[None]
+    if x.ndim == 2:
+        return _arrays.contiguous(x)
     order = (0, *range(2, x.ndim), 1)
     return _arrays.contiguous(x.transpose(order)).reshape(-1, x.shape[1])
 
 
 def indices(target: Array) -> Array:
     """Class indices as (M,) int64."""
-    same = target.dtype == np.int64
-    return _arrays.contiguous(target if same else target.astype(np.int64)).reshape(-1)
+    whole = _arrays.contiguous(target if target.dtype == np.int64 else target.astype(np.int64))
+    return whole if whole.ndim == 1 else whole.reshape(-1)
 
 
 def buffers(x: Array, needs_gradient: bool) -> tuple[Array, Array, Array | None]:

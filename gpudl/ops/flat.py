@@ -55,10 +55,22 @@ def _filled(op: str, x: Array | Sequence[Array]) -> list[Array]:
     """The arrays that have elements; all are checked."""
     arrays = list(x) if isinstance(x, list | tuple) else [x]
     for array in arrays:
-        _segments.require_flat(op, x=array)
+        if not _is_flat(array):
+            _segments.require_flat(op, x=array)
     if len(arrays) > 1:
         _arrays.require_arrays(op, **{f"x[{i}]": array for i, array in enumerate(arrays)})
     return [array for array in arrays if array.size]
+
+
+def _is_flat(x: Array) -> bool:
+    """What `require_flat` accepts, the common case without its tables: gradients may be thousands of arrays."""
+    return (
+        isinstance(x, np.ndarray)
+        and x.ndim == 1
+        and x.flags.c_contiguous
+        and x.dtype.char in "fd"
+        and x.dtype.isnative
+    )
 
 
 def _norm(arrays: Sequence[Array], power: float) -> Array:
@@ -77,8 +89,9 @@ def _partials_of(arrays: Sequence[Array], power: float) -> Array:
     """Of one array after the other, a number for each block of it."""
     counts = [_blocks(array) for array in arrays]
     partials, begin = _doubles(sum(counts), arrays[0]), 0
+    reduce = _backend.executor(arrays[0]).flat_norm_partials
     for array, count in zip(arrays, counts, strict=True):
-        _backend.executor(array).flat_norm_partials(array, partials[begin : begin + count], norm_type=power)
+        reduce(array, partials[begin : begin + count], norm_type=power)
         begin += count
     return partials
 
