@@ -69,7 +69,7 @@ def main() -> int:
         return 0
     folder = build_cuda.CSRC.parent / "build" / "cuda"
     start = time.perf_counter()
-    compiled = build_cuda.build(folder / "_cuda.so", folder)
+    compiled = build_cuda.build(folder / "_cuda.so", folder, strict=True)
     print(f"nvcc {_version()}")
     print(f"{len(compiled)} files compiled in {time.perf_counter() - start:.0f} s")
     kernels = [kernel for path in sorted(folder.glob("*.cu.log")) for kernel in kernels_of(path.read_text())]
