@@ -54,6 +54,19 @@ def test_every_direction(executor, case, dtype):
         assert_close(executor.numpy(actual), wanted)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "shape", [(5, 3, 7), (1, 3, 7), (5, 1, 7), (5, 3, 1), (0, 3, 7), (2, 3, 25000)], ids=str
+)
+def test_bias_of_any_memory_layout(executor, shape, layout, dtype):
+    dy = executor.array(with_layout(random_array(shape, dtype, seed=5), layout))
+    with unmodified(dy):
+        dbias = ops.conv1d_backward_bias(dy)
+    assert dbias.dtype == dtype
+    assert_close(executor.numpy(dbias), executor.numpy(dy).astype(np.float64).sum(axis=(0, 2)))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_any_memory_layout(executor, layout):
     x, weight, bias, numbers, *_ = make("stride")

@@ -13,6 +13,8 @@ from tests.support.tolerances import DTYPES
 SHAPES = [
     (2, 3, 5, 7), (3, 1, 1, 1), (1, 31, 33, 1), (2, 32, 8, 4), (1, 33, 31, 3), (2, 100, 2, 2), (1, 3, 37, 61), (0, 2, 3, 4),
     (2, 0, 3, 4), (2, 65, 33), (3, 2, 1025),
+    # On NumPy: rows whose starts share cache lines' places, few rows, and one sample and several as more than one block.
+    (2, 40, 512), (2, 3, 16, 16), (1, 24, 12001), (12, 90, 512), (1, 2048, 49),
 ]  # fmt: skip
 
 
