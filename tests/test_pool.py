@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import gpudl
 from gpudl import _backend, nn, ops
+from gpudl._numpy import max_pool2d
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
 from tests.support.gradients import numerical_gradient
 from tests.support.kernels import require_simt
@@ -245,6 +246,19 @@ def test_thread_count_does_not_change_bits():
         results.append([array.tobytes() for array in arrays])
     gpudl.set_num_threads(before)
     assert results[0] == results[1] == results[2]
+
+
+def test_a_large_image_has_the_bits_of_the_kernel():
+    """NumPy takes its rows in several cuts; windows that overlap at an edge of them are added in the same order."""
+    require_simt()
+    x, dy = (random_array((1, 64, 40, 40), np.float32, seed=seed) for seed in (0, 1))
+    assert dy.size > max_pool2d._CHUNK
+    results = []
+    for backend in ("cpu", "simt"):
+        with gpudl.use_backend(backend):
+            _, offsets = ops.max_pool2d_forward(x, 3, stride=1, padding=1, needs_offsets=True)
+            results.append(ops.max_pool2d_backward(dy, offsets, x.shape, 3, stride=1, padding=1).tobytes())
+    assert results[0] == results[1]
 
 
 LAYERS = [

@@ -11,9 +11,7 @@ import numpy as np
 
 from gpudl import _parallel
 
-_BLOCK = (
-    1 << 20
-)  # bytes; a thread copies them in 100 to 300 us, so calls are long against the wait between two
+_BLOCK = 1 << 20  # bytes, which a thread copies in 100 to 300 us: long calls beside the wait between two
 _ALONE = 1 << 21  # bytes that one thread copies in 200 us, of which a second one would save little
 _FEW_ROWS = 8  # below, a copy for each row: (128, 3, 1024) float32 takes 0.25 of the time of one copy of all
 # A first-level cache holds this many lines whose addresses agree modulo a page, so a column of more rows that all start
@@ -54,7 +52,7 @@ def _memory_order(x: np.ndarray) -> np.ndarray:
 
 def _transpose(x: np.ndarray, y: np.ndarray) -> None:
     """y (N, columns, rows) = the transposed matrices of x (N, rows, columns), both C-contiguous."""
-    plain = f"u{x.itemsize}"  # NumPy copies bfloat16, which it does not know, in ten times the time
+    plain = f"u{x.itemsize}"  # bfloat16, which NumPy does not know, takes twice the time
     x, y = x.view(plain), y.view(plain)
     rows = x.shape[1]
     form = _by_rows if rows < _FEW_ROWS else _through_longer_rows if _crowded(rows, x.strides[1]) else _whole

@@ -30,10 +30,15 @@ def max_pool2d_forward(
     (vertical, horizontal) = zip(kernel_size, stride, padding, dilation, strict=True)
     pieces = _windows.blocks(y.shape)
     code = np.dtype(np.uint8) if offsets is None else offsets.dtype
+    pairs = all(window == (2, 2, 0, 1) for window in (vertical, horizontal)) and _holds_all(x, y)
 
     def block(i: int) -> None:
         samples, rows = pieces[i]
         out = slice(*rows)
+        if pairs:
+            seen = x[samples, 2 * rows[0] : 2 * rows[1], : 2 * y.shape[2]]
+            _largest_of_pairs(seen, y[samples, out], None if offsets is None else offsets[samples, out])
+            return
         seen, above = _windows.rows_of(x.shape[1], rows, *vertical)
         source = x[samples, seen]
         shape = (*source.shape[:2], *y.shape[2:])
@@ -48,6 +53,50 @@ def max_pool2d_forward(
             _last_nan(y[samples], offsets[samples], rows, views)
 
     _parallel.run(block, len(pieces), blas=False)
+
+
+def _holds_all(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether windows of 2x2 and stride 2 lie in x as a whole."""
+    return 2 * y.shape[1] <= x.shape[1] and 2 * y.shape[2] <= x.shape[2]
+
+
+def _largest_of_pairs(x: np.ndarray, y: np.ndarray, offsets: np.ndarray | None) -> None:
+    """Windows of 2x2 and stride 2, the usual ones: along H first, in long runs, which leaves half of the pixels.
+
+    0.7 to 1.0 of the time of the general walk.
+    """
+    above, below = x[:, 0::2], x[:, 1::2]
+    largest = np.maximum(above, below, out=_scratch("rows", above, x.dtype))
+    left, right = (_pixels(f"pixels {s}", largest[:, :, s::2]) for s in range(2))
+    np.maximum(left, right, out=y)
+    if offsets is None:
+        return
+    lower = np.greater(below, above, out=_scratch("lower", above, np.dtype(np.bool_))).view(np.uint8)
+    lower_left, lower_right = (_pixels(f"lower {s}", lower[:, :, s::2]) for s in range(2))
+    # The right one is first where it is larger, or as large and in the upper row where the left one is in the lower.
+    chosen = np.greater(right, left, out=_scratch("larger", y, np.dtype(np.bool_)))
+    earlier = np.greater(lower_left, lower_right, out=_scratch("earlier", y, np.dtype(np.bool_)))
+    earlier &= np.equal(left, right, out=_scratch("equal", y, np.dtype(np.bool_)))
+    chosen |= earlier
+    # 2 * lower + s of the chosen column s; lower_left ^ lower_right turns the left one's into the right one's.
+    lower_right ^= lower_left
+    lower_right &= chosen.view(np.uint8)
+    lower_left ^= lower_right
+    np.add(lower_left, lower_left, out=lower_left)
+    np.add(lower_left, chosen.view(np.uint8), out=offsets)
+    missing = np.isnan(y, out=chosen)
+    if missing.any():
+        for code in range(4):  # the last NaN, as in PyTorch
+            np.copyto(offsets, code, where=missing & np.isnan(x[:, code // 2 :: 2, code % 2 :: 2]))
+
+
+def _pixels(key: str, source: np.ndarray) -> np.ndarray:
+    """`source` itself, or where its pixels are short a copy in which they lie side by side."""
+    if not _windows.few_channels(source):
+        return source
+    pixels = _scratch(key, source, source.dtype)
+    _windows.copy_pixels(pixels, source)
+    return pixels
 
 
 def _largest(
@@ -130,7 +179,9 @@ def max_pool2d_backward(
         samples = pieces[i]
         if not complete:
             dx[samples] = 0
-        for cut in _parallel.ranges(rows, step):
+        for cut in reversed(
+            _parallel.ranges(rows, step)
+        ):  # sums in the order of the offsets, as without cuts
             for offset, part, place in _windows.offsets(dx[samples], dy.shape, cut, *numbers):
                 gradient = dy[samples, place[0], place[1]]
                 chosen = _scratch("chosen", gradient, np.dtype(np.bool_))

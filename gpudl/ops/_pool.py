@@ -35,6 +35,8 @@ def window(op: str, kernel_size: Any, stride: Any, padding: Any, dilation: Any =
 
 
 def _pair(op: str, name: str, value: Any, minimum: int) -> Pair:
+    if type(value) is int and value >= minimum:  # the common case, without the checks' time
+        return value, value
     height, width = _arrays.integers(op, name, value, 2, minimum=minimum)
     return height, width
 
