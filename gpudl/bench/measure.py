@@ -17,7 +17,7 @@ from gpudl.bench.record import Row
 
 WARM_UP_SECONDS = 0.2  # of each contender
 CALLS_PER_TURN = 5
-MIN_TURNS, MAX_TURNS = 4, 16
+MIN_TURNS, MAX_TURNS = 4, 12
 LONGEST_DETAIL = 2000  # characters
 
 

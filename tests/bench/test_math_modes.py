@@ -5,7 +5,7 @@ import pytest
 
 from gpudl.bench.contender import Contender, contender
 from gpudl.bench.device import Ceilings, Device, HowTimed, Telemetry, as_arrays, host_float64
-from gpudl.bench.measure import measure
+from gpudl.bench.measure import CALLS_PER_TURN, MIN_TURNS, measure
 from gpudl.bench.problem import OPERATORS, TOLERANCES, Operator, Problem, Work
 
 CEILINGS = Ceilings(copy=1e9, matmul={"float32": 1e9, "tf32": 8e9})
@@ -74,11 +74,11 @@ def test_tf32_has_the_tolerance_and_the_ceiling_of_tf32(problem):
 
 
 def test_readings_of_many_calls_use_the_time_of_all_of_them(problem):
-    """60 seconds of calls are there after the fewest turns: each has three readings of 20 calls of a second."""
+    """60 seconds of calls are there after the fewest turns: a reading is 20 calls of a second."""
     device = Counting()
     (row,) = measure(problem, [entrant(0)], device, CEILINGS, seconds=60)
-    assert len(row.turns) == 4
-    assert row.calls == 4 * 3 * 20
+    assert len(row.turns) == MIN_TURNS
+    assert row.calls == MIN_TURNS * CALLS_PER_TURN * 20
     assert row.detail == "replays"
     assert row.clock_mhz == 1000.0
     assert device.released == 1

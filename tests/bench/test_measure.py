@@ -94,9 +94,11 @@ def test_short_calls_are_warmed_up_in_few_turns():
 def test_turns_go_on_until_the_time_is_used():
     clock = Clock()
     rows = measured(
-        clock, {"gpudl": clock.doubling("gpudl", 0.125), "slow": clock.doubling("slow", 0.375)}, seconds=3.5
+        clock,
+        {"gpudl": clock.doubling("gpudl", 0.125), "slow": clock.doubling("slow", 0.375)},
+        seconds=CALLS_PER_TURN * (0.125 + 0.375) * 2.25,
     )
-    # a turn of both is 1.5 s of the 7 s for two
+    # a turn of both is 2/9 of the time for two
     assert {len(row.turns) for row in rows.values()} == {5}
 
 
