@@ -92,7 +92,7 @@ def padded_rows(
 
 
 def strided(array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
-    """numpy's as_strided, for reading; of dense memory at a tenth of its 10 us."""
+    """numpy's as_strided, for reading; of dense memory at an eighth of its 9 us."""
     if array.flags.c_contiguous:
         return np.ndarray(shape, array.dtype, array, 0, strides)
     return as_strided(array, shape, strides, writeable=False)

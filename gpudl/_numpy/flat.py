@@ -84,7 +84,7 @@ def flat_nonfinite_partials(x: np.ndarray, partials: np.ndarray) -> None:
     def test_block(i: int) -> None:
         partials[i] = not np.isfinite(x[slice(*blocks[i])]).all()
 
-    _parallel.run(test_block, len(blocks))
+    _parallel.run(test_block, len(blocks), blas=False)
 
 
 def flat_scale(x: np.ndarray, factor: np.ndarray) -> None:
@@ -93,17 +93,13 @@ def flat_scale(x: np.ndarray, factor: np.ndarray) -> None:
     if by == 1:
         return
     wide = accumulation_dtype(x.dtype)
-    if len(x) <= _SHORT and x.dtype == wide:
-        with np.errstate(all="ignore"):
-            np.multiply(x, by, out=x)
-        return
     blocks = _parallel.ranges(len(x), _BLOCK)
 
     def scale_block(i: int) -> None:
         part = x[slice(*blocks[i])]
         part[...] = np.multiply(part.astype(wide, copy=False), by)
 
-    _parallel.run(scale_block, len(blocks))
+    _parallel.run(scale_block, len(blocks), blas=False)
 
 
 def flat_clamp(x: np.ndarray, *, limit: float) -> None:
@@ -114,7 +110,7 @@ def flat_clamp(x: np.ndarray, *, limit: float) -> None:
         part = x[slice(*blocks[i])]
         np.clip(part, x.dtype.type(-limit), x.dtype.type(limit), out=part)
 
-    _parallel.run(clamp_block, len(blocks))
+    _parallel.run(clamp_block, len(blocks), blas=False)
 
 
 def flat_average(x: np.ndarray, average: np.ndarray, *, decay: float) -> None:
@@ -126,4 +122,4 @@ def flat_average(x: np.ndarray, average: np.ndarray, *, decay: float) -> None:
         value = x[piece].astype(average.dtype, copy=False)
         lerp_(average[piece], value, 1 - decay, _parallel.scratch("average", value.shape, value.dtype))
 
-    _parallel.run(average_block, len(blocks))
+    _parallel.run(average_block, len(blocks), blas=False)

@@ -13,11 +13,16 @@ from gpudl.ops import _arrays
 def require_flat(op: str, **arrays: Array | None) -> ModuleType:
     """Check that all are 1-D, contiguous, of one dtype and length; return the executor."""
     executor = _arrays.require_floats(op, **arrays)
-    given = {name: array for name, array in arrays.items() if array is not None}
-    first, reference = next(iter(given.items()))
-    for name, array in given.items():
-        _arrays.require_ndim(op, name, array, "(M,)")
-        _arrays.require_shape(op, name, array, reference.shape, f"that of {first}")
+    first = reference = None
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        if reference is None:
+            first, reference = name, array
+        # Asked here, as gradients may be thousands of arrays.
+        if array.ndim != 1 or array.shape != reference.shape:
+            _arrays.require_ndim(op, name, array, "(M,)")
+            _arrays.require_shape(op, name, array, reference.shape, f"that of {first}")
         if not array.flags.c_contiguous:
             raise ValueError(f"{op}: {name} must be contiguous, got strides {array.strides}")
     return executor

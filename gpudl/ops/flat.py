@@ -55,22 +55,10 @@ def _filled(op: str, x: Array | Sequence[Array]) -> list[Array]:
     """The arrays that have elements; all are checked."""
     arrays = list(x) if isinstance(x, list | tuple) else [x]
     for array in arrays:
-        if not _is_flat(array):
-            _segments.require_flat(op, x=array)
+        _segments.require_flat(op, x=array)
     if len(arrays) > 1:
         _arrays.require_arrays(op, **{f"x[{i}]": array for i, array in enumerate(arrays)})
     return [array for array in arrays if array.size]
-
-
-def _is_flat(x: Array) -> bool:
-    """What `require_flat` accepts, the common case without its tables: gradients may be thousands of arrays."""
-    return (
-        isinstance(x, np.ndarray)
-        and x.ndim == 1
-        and x.flags.c_contiguous
-        and x.dtype.char in "fd"
-        and x.dtype.isnative
-    )
 
 
 def _norm(arrays: Sequence[Array], power: float) -> Array:

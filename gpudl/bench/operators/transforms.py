@@ -89,7 +89,7 @@ def color_problem(shape: Shape) -> Problem:
     """The mean that contrast needs is known after the image was read once: a second time it may come from a cache."""
     factors = np.random.default_rng(0).uniform(1 - COLORS, 1 + COLORS, (3, shape[0]))
     settings = dict(zip(("brightness", "contrast", "saturation"), factors, strict=True))
-    return _problem("image_color", "", shape, 2 * np.prod(shape), settings, TWO_BITS)
+    return _problem("image_color", "", shape, 2 * math.prod(shape), settings, TWO_BITS)
 
 
 @operator("image_crop", family="transforms")
