@@ -8,6 +8,7 @@ BLAS runs on one thread inside a region; `matmul` is a product cut into such blo
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import ctypes
 import itertools
 import math
@@ -185,30 +186,20 @@ class _Region:
             continue
 
 
-class _OwnCore:
-    """Keeps the calling thread on the core it is on: `stay` gives its place in `_cores()`, -1 where that is unknown.
+def _stay_on_core() -> tuple[int, set[int]] | None:
+    """Keep the calling thread on the core it is on: that core and the cores it had, or None where not all are its own.
 
     Without it the kernel moves a thread that waits for the interpreter lock to the core of the helper that gives
     it the lock, and the two take turns there for milliseconds.
     """
-
-    def __init__(self) -> None:
-        self._before: list[int] | None = None
-
-    def stay(self) -> int:
-        if _current_core is None:
-            return -1
-        cores = _cores()
-        core = _current_core()
-        if len(cores) != _num_threads or core not in cores:
-            return -1
-        self._before = cores
-        os.sched_setaffinity(0, (core,))
-        return cores.index(core)
-
-    def leave(self) -> None:
-        if self._before is not None:
-            os.sched_setaffinity(0, self._before)
+    if _current_core is None:
+        return None
+    cores = os.sched_getaffinity(0)
+    core = _current_core()
+    if len(cores) != _num_threads or core not in cores:
+        return None
+    os.sched_setaffinity(0, (core,))
+    return core, cores
 
 
 class _Crew:
@@ -220,6 +211,7 @@ class _Crew:
 
     def __init__(self) -> None:
         self._tasks: list[queue.SimpleQueue[Callable[[], None] | None]] = []
+        self._cores: list[int | None] = []
 
     def hire(self, count: int) -> None:
         """Have `count` threads. To be called before the caller is kept on a core, which new threads would inherit."""
@@ -228,7 +220,7 @@ class _Crew:
 
     def call(self, help: Callable[[], None], helpers: int, own: int) -> None:
         """Wake `helpers` of the threads (not all) to call help(), but not the one of core `own`."""
-        for core, tasks in enumerate(self._tasks):
+        for core, tasks in zip(self._cores, self._tasks, strict=True):
             if helpers and core != own:
                 tasks.put(help)
                 helpers -= 1
@@ -237,13 +229,14 @@ class _Crew:
         """End the threads."""
         for tasks in self._tasks:
             tasks.put(None)
-        self._tasks = []
+        self._tasks, self._cores = [], []
 
     def _hire(self) -> None:
         index, cores = len(self._tasks), _cores()
         core = cores[index] if len(cores) == _num_threads else None
         tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._tasks.append(tasks)
+        self._cores.append(core)
         threading.Thread(target=_serve, args=(tasks, core), name=f"gpudl-{index}", daemon=True).start()
 
 
@@ -278,6 +271,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads_after_fork)
 
 
+_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("gpudl_quiet", default=False)
+
+
+def _quiet_context() -> contextvars.Context:
+    """That in which this thread does its blocks, with what `_serve` sets: to enter it takes a tenth of np.errstate."""
+    context = contextvars.Context()
+    context.run(np.setbufsize, _UFUNC_BUFFER)
+    context.run(np.seterr, all="ignore")
+    context.run(_quiet.set, True)
+    return context
+
+
 def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
     """Call block(i) for every i < count, on as many threads as are free.
 
@@ -288,21 +293,33 @@ def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
     """
     if count == 0:
         return
-    with _single_threaded_blas if blas else _nothing, np.errstate(all="ignore"):
-        np.setbufsize(_UFUNC_BUFFER)  # np.errstate brings back what was
-        if count == 1 or _num_threads == 1 or not _region.acquire(blocking=False):
-            for i in range(count):
-                block(i)
+    with _single_threaded_blas if blas else _nothing:
+        if _quiet.get():  # a region inside a region; a context cannot be entered twice
+            _run(block, count)
             return
-        core = _OwnCore()
         try:
-            region = _Region(block, count)
-            _crew.hire(_num_threads)
-            _crew.call(region.help, min(_num_threads, count) - 1, core.stay())
-            region.finish()
-        finally:
-            core.leave()
-            _region.release()
+            context = _local.quiet
+        except AttributeError:
+            context = _local.quiet = _quiet_context()
+        context.run(_run, block, count)
+
+
+def _run(block: Callable[[int], None], count: int) -> None:
+    if count == 1 or _num_threads == 1 or not _region.acquire(blocking=False):
+        for i in range(count):
+            block(i)
+        return
+    kept = None
+    try:
+        region = _Region(block, count)
+        _crew.hire(_num_threads)
+        kept = _stay_on_core()
+        _crew.call(region.help, min(_num_threads, count) - 1, kept[0] if kept else -1)
+        region.finish()
+    finally:
+        if kept:
+            os.sched_setaffinity(0, kept[1])
+        _region.release()
 
 
 # A product below this many multiply-adds is done before a second thread has started.

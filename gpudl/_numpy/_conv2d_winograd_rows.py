@@ -25,6 +25,7 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import (
+    REMEMBERED,
     Pair,
     Tile,
     add_product,
@@ -41,7 +42,7 @@ _D = len(_POINTS) + 1  # rows of input in a piece
 _TILE = 1 << 21  # bytes of transformed input per block
 # Rows of a product, below which fewer blocks are made: BLAS packs the filters anew for each product.
 _FEWEST_ROWS = 256
-_FEWEST_BLOCKS, _BLOCKS = 4, 8
+_FEWEST_BLOCKS, _BLOCKS = 2, 8
 
 
 class _Transforms(NamedTuple):
@@ -81,6 +82,7 @@ class _Row(NamedTuple):
         return G * h * self.pitch
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def _row(W: int, Q: int, S: int, left: int) -> _Row:
     before, after = max(0, left), max(0, Q + S - 1 - left - W)
     start = max(0, -left)
@@ -121,7 +123,7 @@ def correlate(
     _parallel.run(block, len(pieces))
 
 
-def _tiles(N: int, height: int, row: _Row, S: int, pixel_bytes: int) -> list[Tile]:
+def _tiles(N: int, height: int, row: _Row, S: int, pixel_bytes: int) -> tuple[Tile, ...]:
     enough = N * height * row.pitch >= _BLOCKS * S * _FEWEST_ROWS
     row_bytes = _D * row.pitch * pixel_bytes
     return tiles(N, height, row_bytes, _TILE, least=_BLOCKS if enough else _FEWEST_BLOCKS)
@@ -149,17 +151,25 @@ def _input_pieces(x: np.ndarray, count: int, row: _Row, top: int, transforms: _T
     """`count` pieces of every image, by the rows they see."""
     N, H, _, C = x.shape
     m = len(transforms.outputs)
+    sn, sh, sw, sc = x.strides
+    found = []
+    for first, pieces, a, b in _groups(count, m, top, H):
+        shape, strides = (N, pieces, b - a, row.stop - row.start, C), (sn, m * sh, sh, sw, sc)
+        inputs = strided(x, shape, strides, m * first - top + a, row.start)
+        found.append(_Pieces(first, transforms.input[:, a:b], inputs))
+    return found
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _groups(count: int, m: int, top: int, H: int) -> tuple[tuple[int, int, int, int], ...]:
+    """(first, pieces, a, b): neighbouring pieces whose rows a to b of 6 are in the input, which has H rows."""
     starts = [m * i - top for i in range(count)]
     seen = [(min(max(-start, 0), _D), min(max(H - start, 0), _D)) for start in starts]
     found = []
     for (a, b), group in itertools.groupby(range(count), key=seen.__getitem__):
         pieces = list(group)
-        rows = x[:, starts[pieces[0]] + a :, row.start : row.stop]
-        sn, sh, sw, sc = rows.strides
-        shape = (N, len(pieces), max(0, b - a), rows.shape[2], C)
-        inputs = strided(rows, shape, (sn, m * sh, sh, sw, sc))
-        found.append(_Pieces(pieces[0], transforms.input[:, a : max(a, b)], inputs))
-    return found
+        found.append((pieces[0], len(pieces), a, max(a, b)))
+    return tuple(found)
 
 
 def _transformed_windows(pieces: list[_Pieces], tile: Tile, row: _Row, S: int) -> np.ndarray:

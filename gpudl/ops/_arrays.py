@@ -104,6 +104,8 @@ def require_shape(op: str, name: str, array: Array, expected: tuple[int, ...], w
 
 def integer(op: str, name: str, value: object, *, minimum: int) -> int:
     """`value` as an int of at least `minimum`; bool is refused."""
+    if type(value) is int and value >= minimum:
+        return value
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{op}: {name} must be an int, got bool")
     try:

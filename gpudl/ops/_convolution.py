@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 from gpudl._backend import Array
@@ -11,6 +12,7 @@ from gpudl.ops._arrays import Result
 Pair = tuple[int, int]
 LAYOUTS = {1: "(N, C, L)", 2: "(N, C, H, W)"}
 WEIGHT_LAYOUTS = {1: "(K, C, S)", 2: "(K, C, R, S)"}
+_REMEMBERED = 1024  # shapes of calls; to work out their sizes again takes as long as a small product
 
 
 class Geometry(NamedTuple):
@@ -21,6 +23,7 @@ class Geometry(NamedTuple):
     dilation: tuple[int, ...]
     groups: int
 
+    @functools.lru_cache(maxsize=_REMEMBERED)  # noqa: B019  of a tuple of numbers, so nothing is kept alive
     def output(self, op: str, extents: tuple[int, ...], field: tuple[int, ...]) -> tuple[int, ...]:
         """Extents of y for those of x; raises where the window does not fit into the padded input."""
         reach = [d * (f - 1) + 1 for d, f in zip(self.dilation, field, strict=True)]
