@@ -83,8 +83,13 @@ def backward_weight(
 
     def add(i: int, slot: np.ndarray, first: bool) -> None:
         tile = pieces[i]
-        m = tile.p1 - tile.p0
         rows = padded_rows(x, tile, Q, (R, S), stride, padding, dilation)
+        if R == 1:
+            columns = _unfolded(rows, tile, Q, (R, S), stride, dilation)
+            gradient = dy[tile.n0 : tile.n1, tile.p0 : tile.p1].reshape(-1, K).T
+            add_product(gradient, columns, slot[0], first)
+            return
+        m = tile.p1 - tile.p0
         columns = _columns_unfolded(rows, Q, (R, S), stride, dilation)
         gradient = _rows_first(dy[tile.n0 : tile.n1, tile.p0 : tile.p1]).reshape(-1, K).T
         for r in range(R):
