@@ -1,8 +1,8 @@
 // Crop, affine map, colour, erasing and normalisation of uint8 images in one launch.
 //
-// A pixel of the result is followed back to the one or four pixels of x that it shows, so nothing between two stages is
-// stored. Contrast needs the mean of the grey of an image as the stages before leave it: every block of that image makes
-// the sum by itself, of integers, and then goes over its own pixels again.
+// A pixel of the result is followed back to the one or four pixels of x that it shows, so nothing between two stages
+// is stored. Contrast needs the mean of the grey of an image as the stages before leave it: every block of that image
+// makes the sum by itself, of integers, and then goes over its own pixels again.
 #include "image_augment.h"
 
 #include "device/color_pixel.h"

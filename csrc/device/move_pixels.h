@@ -17,7 +17,8 @@ __global__ void __launch_bounds__(kThreads)
   if (thread >= threads) return;
   const PixelGroup<1> at(groups, thread);
   const PixelPlace place = source(at.sample, at.row, at.column);
-  const Unit* from = place.inside(height, width) ? x + ((at.sample * height + place.row) * width + place.column) * units : fill;
+  const std::int64_t pixel = (at.sample * height + place.row) * width + place.column;
+  const Unit* from = place.inside(height, width) ? x + pixel * units : fill;
   Unit* to = y + at.pixel * units;
   const int first = at.channel * share, last = min(first + share, units);
   for (int unit = first; unit < last; unit++) to[unit] = from[unit];

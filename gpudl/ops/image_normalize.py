@@ -51,10 +51,7 @@ def normalize_tables(
     op: str, x: Array | Batch, mean: Any, std: Any, *, dtype: Any = None
 ) -> tuple[Batch, list[np.ndarray]]:
     """What `image_normalize` makes of x, and the means and factors that its executors take."""
-    if dtype is None:
-        made = np.dtype(np.float32) if x.dtype == _images.UINT8 else x.dtype
-    else:
-        made = _arrays.float_dtype(op, dtype)
+    made = normalized_dtype(op, x, dtype)
     wide = np.dtype(np.float64 if np.dtype(np.float64) in (x.dtype, made) else np.float32)
     means = _images.reals(op, "mean", mean, x.shape[1]).astype(wide)
     deviations = _images.reals(op, "std", std, x.shape[1])
@@ -65,3 +62,10 @@ def normalize_tables(
     if not np.isfinite(factors).all():
         raise ValueError(f"{op}: 1 / std must be finite in {wide}, got std {std!r}")
     return Batch(x.shape, made), [means, factors]
+
+
+def normalized_dtype(op: str, x: Array | Batch, dtype: Any) -> np.dtype:
+    """That of the result."""
+    if dtype is None and x.dtype != _images.UINT8:
+        return x.dtype
+    return _arrays.float_dtype(op, dtype)
