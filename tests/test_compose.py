@@ -1,4 +1,4 @@
-"""A Compose calls neighbours in one pass, and its images are those of one transform after the other, bit for bit."""
+"""A Compose makes one call of neighbours, and its images are those of one transform after the other, bit for bit."""
 
 import numpy as np
 import pytest

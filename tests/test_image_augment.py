@@ -1,4 +1,4 @@
-"""Image transforms in one pass: the very bits of the operators one after the other, and what the oracles say."""
+"""Image transforms as one operator: the very bits of the operators one after the other, and what the oracles say."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import gpudl
 from gpudl import ops
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, unmodified, with_layout
-from tests.support.kernels import require_simt
+from tests.support.kernels import checked, require_simt
 from tests.support.oracles import images as oracle
 from tests.support.tolerances import DTYPES, assert_close
 
@@ -148,6 +148,29 @@ def test_images_that_several_blocks_share(executor):
         same_bits(executor.numpy(ops.image_augment(executor.array(x), **chosen)), expected)
 
 
+COLOR = {"color": {"contrast": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("shape", "stages", "blocks", "threads"),
+    [
+        ((2, 3, 70, 66), {}, 2 * 19, 256),  # 4620 pixels
+        ((2, 3, 70, 66), COLOR, 2 * 5, 928),  # as many as have work for 1024 threads
+        ((50, 3, 70, 66), COLOR, 50 * 2, 1024),  # 128 / 50
+        ((150, 1, 9, 7), COLOR, 150, 64),
+        ((1, 5, 9, 7), {"color": {"brightness": 0.5}}, 1, 320),  # a thread has one of five channels
+    ],
+    ids=str,
+)
+def test_one_launch_in_which_blocks_share_images(shape, stages, blocks, threads):
+    with checked() as executor:
+        ops.image_augment(images(shape), **stages)
+        launches = [each for each in executor.profile().launches if "augment" in each.kernel]
+        assert executor.findings() == []
+    (launch,) = launches
+    assert (launch.grid, launch.block, launch.count) == ((blocks, 1, 1), (threads, 1, 1), 1)
+
+
 def test_images_without_pixels_and_without_images():
     nothing = np.zeros((2, 3, 0, 4), np.uint8)
     assert ops.image_augment(nothing).shape == (2, 3, 0, 4)
@@ -190,6 +213,29 @@ def test_out(executor):
         out = executor.array(with_layout(np.zeros(expected.shape, expected.dtype), layout))
         assert ops.image_augment(executor.array(x), **numbers, out=out) is out
         same_bits(executor.numpy(out), expected)
+
+
+def test_batch_split_and_threads_do_not_change_bits(executor):
+    """On a GPU the size of the batch decides how many blocks share an image."""
+    x = images((5, 3, 70, 66))
+    numbers = numbers_of(x.shape, dtype=np.float16, size=(64, 60))
+    numbers["affine"]["size"] = (62, 65)
+    whole = executor.numpy(ops.image_augment(executor.array(x), **numbers))
+    before = gpudl.get_num_threads()
+    try:
+        gpudl.set_num_threads(before % 2 + 1)
+        same_bits(executor.numpy(ops.image_augment(executor.array(x), **numbers)), whole)
+    finally:
+        gpudl.set_num_threads(before)
+    by_sample = {"top", "left", "flip_horizontal", "flip_vertical", "matrices", "boxes", "order"} | set(
+        numbers["color"]
+    )
+    for n in range(len(x)):
+        one = {
+            stage: {name: value[n : n + 1] if name in by_sample else value for name, value in given.items()}
+            for stage, given in numbers.items()
+        }
+        same_bits(executor.numpy(ops.image_augment(executor.array(x[n : n + 1]), **one)), whole[n : n + 1])
 
 
 X = np.zeros((2, 3, 4, 5), np.uint8)

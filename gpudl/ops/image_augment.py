@@ -1,4 +1,4 @@
-"""Crop, affine map, colour, erasing and normalisation of uint8 images in one pass: contract."""
+"""Crop, affine map, colour, erasing and normalisation of uint8 images as one operator: contract."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def image_augment(
     erase_after: Mapping[str, Any] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """Several operators on images, one after the other, in one pass over memory.
+    """Several operators on images, one after the other, as one, which is one kernel on a GPU.
 
     The result is that of
         y = image_crop(x, **crop)
@@ -66,8 +66,7 @@ def image_augment(
     ------
     ValueError : a number or shape does not fit. TypeError : a dtype is unsupported, or an argument unknown or missing.
 
-    On a GPU nothing between is stored: one kernel, whose blocks make the mean of an image's grey, where it needs
-    one, before they write. Every executor gives the same bits.
+    The kernel stores nothing between the stages; NumPy calls the operators above. Every executor gives the same bits.
     """
     op = "image_augment"
     executor = _images.require_images(op, x)

@@ -37,7 +37,7 @@ class Transform:
 
     A subclass defines `apply(images, context)`, and its arguments are attributes of the same names. One that is a
     single operator defines instead `operator`, its name in `gpudl.ops`, and `arguments(images, context)`, which gives
-    that operator's arguments for images of a shape and a dtype: a Compose calls several of them in one pass.
+    that operator's arguments for images of a shape and a dtype: a Compose makes one call of several of them.
     """
 
     operator: str | None = None
