@@ -18,7 +18,7 @@ from gpudl.ops.image_erase import erase_tables
 from gpudl.ops.image_normalize import normalize_tables
 
 # In the order in which they act: what makes the tables of each, and how many there are.
-_STAGES: dict[str, tuple[Callable[..., tuple[Batch, list[np.ndarray]]], int]] = {
+STAGES: dict[str, tuple[Callable[..., tuple[Batch, list[np.ndarray]]], int]] = {
     "crop": (crop_tables, 3),
     "affine": (affine_tables, 2),
     "color": (color_tables, 2),
@@ -26,7 +26,7 @@ _STAGES: dict[str, tuple[Callable[..., tuple[Batch, list[np.ndarray]]], int]] = 
     "normalize": (normalize_tables, 2),
     "erase_after": (erase_tables, 2),
 }
-_SIGNATURES = {name: inspect.signature(make) for name, (make, _) in _STAGES.items()}
+_SIGNATURES = {name: inspect.signature(make) for name, (make, _) in STAGES.items()}
 
 
 def image_augment(
@@ -76,7 +76,7 @@ def image_augment(
         )
     given = (crop, affine, color, erase, normalize, erase_after)
     made, tables = Batch(x.shape, x.dtype), []
-    for name, numbers in zip(_STAGES, given, strict=True):
+    for name, numbers in zip(STAGES, given, strict=True):
         made, those = _stage(op, name, made, numbers)
         tables += those
     y = _images.result(op, made, x, out)
@@ -91,7 +91,7 @@ def _stage(
     op: str, name: str, x: Batch, numbers: Mapping[str, Any] | None
 ) -> tuple[Batch, list[np.ndarray] | list[None]]:
     """What a stage makes of x, and its tables, which are None where it is left out."""
-    make, count = _STAGES[name]
+    make, count = STAGES[name]
     if numbers is None:
         return x, [None] * count
     if not isinstance(numbers, Mapping):

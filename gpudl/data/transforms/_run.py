@@ -10,9 +10,10 @@ from gpudl import _backend, ops
 from gpudl.data.transforms._base import Transform
 from gpudl.ops import _arrays, _images
 from gpudl.ops._images import Batch
+from gpudl.ops.image_augment import STAGES
 from gpudl.ops.image_normalize import normalized_dtype
 
-# What an operator can be in `ops.image_augment`, whose stages act in the order of _STAGES.
+# What an operator can be in `ops.image_augment`.
 _PLACES = {
     "image_crop": ("crop",),
     "image_affine": ("affine",),
@@ -20,7 +21,7 @@ _PLACES = {
     "image_erase": ("erase", "erase_after"),
     "image_normalize": ("normalize",),
 }
-_STAGES = ("crop", "affine", "color", "erase", "normalize", "erase_after")
+_ORDER = tuple(STAGES)  # in which they act
 _FLIPS = {"flip_vertical", "flip_horizontal"}
 
 Arguments = dict[str, Any]
@@ -58,8 +59,8 @@ class Run:
                 return False
             self._stages["crop"] = merged
         else:
-            last = max((_STAGES.index(stage) for stage in self._stages), default=-1)
-            later = [stage for stage in _PLACES[operator] if _STAGES.index(stage) > last]
+            last = max((_ORDER.index(stage) for stage in self._stages), default=-1)
+            later = [stage for stage in _PLACES[operator] if _ORDER.index(stage) > last]
             if not later:
                 return False
             self._stages[later[0]] = arguments
