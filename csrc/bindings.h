@@ -22,6 +22,7 @@ void bind_gaussian_noise(Operators& operators);
 void bind_global_avg_pool2d(Operators& operators);
 void bind_group_norm(Operators& operators);
 void bind_image_affine(Operators& operators);
+void bind_image_augment(Operators& operators);
 void bind_image_color(Operators& operators);
 void bind_image_crop(Operators& operators);
 void bind_image_erase(Operators& operators);

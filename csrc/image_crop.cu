@@ -1,22 +1,8 @@
 // Crops and flips of images.
 #include "image_crop.h"
 
+#include "device/image_places.h"
 #include "device/move_pixels.h"
-
-// ---- kernels
-
-namespace {
-
-struct CropSource {
-  const int *rows, *columns;  // (N, P), (N, Q)
-  int P, Q;
-
-  __device__ __forceinline__ PixelPlace operator()(std::int64_t sample, int row, int column) const {
-    return {rows[sample * P + row], columns[sample * Q + column]};
-  }
-};
-
-}  // namespace
 
 // ---- launchers
 

@@ -1,6 +1,7 @@
 // Erased rectangles of images.
 #include "image_erase.h"
 
+#include "device/image_places.h"
 #include "device/move_pixels.h"
 
 // ---- kernels
@@ -11,9 +12,7 @@ struct EraseSource {
   const int* edges;  // (N, 4)
 
   __device__ __forceinline__ PixelPlace operator()(std::int64_t sample, int row, int column) const {
-    const int* edge = edges + sample * 4;
-    const bool erased = row >= edge[0] && row < edge[1] && column >= edge[2] && column < edge[3];
-    return erased ? PixelPlace{-1, -1} : PixelPlace{row, column};
+    return is_erased(edges + sample * 4, row, column) ? PixelPlace{-1, -1} : PixelPlace{row, column};
   }
 };
 

@@ -17,6 +17,10 @@ int extent(const Call& call, const char* name, std::int64_t value) {
 ImageShape image_shape(const Call& call) {
   require_pixels(call, "x");
   call.require_same_dtype({"x", "y"});
+  return image_extents(call);
+}
+
+ImageShape image_extents(const Call& call) {
   call.require_rank("x", 4);
   call.require_rank("y", 4);
   const std::vector<std::int64_t>& in = call.array("x").shape;

@@ -13,7 +13,10 @@ struct ImageShape {
 // holds the ends of an axis.
 ImageShape image_shape(const Call& call);
 
-// The same for y of the size of x.
+// The same without a look at the dtypes.
+ImageShape image_extents(const Call& call);
+
+// As image_shape, for y of the size of x.
 ImageShape same_size_shape(const Call& call);
 
 // A table of parameters: its dtype and shape.

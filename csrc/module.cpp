@@ -29,6 +29,7 @@ const Operators& operators() {
     bind_global_avg_pool2d(list);
     bind_group_norm(list);
     bind_image_affine(list);
+    bind_image_augment(list);
     bind_image_color(list);
     bind_image_crop(list);
     bind_image_erase(list);

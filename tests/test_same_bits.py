@@ -22,7 +22,7 @@ BITS_OF_NUMPY = (
     "avg_pool2d_backward", "avg_pool2d_forward", "binary_cross_entropy_backward", "concat_backward",
     "concat_forward", "copy", "dropout", "dropout2d", "elu_backward", "flat_average", "flat_clamp", "flat_clip_factor",
     "flat_nonfinite_partials", "flat_scale", "global_avg_pool2d_backward", "hardswish_backward",
-    "hardswish_forward", "huber_loss_backward", "image_affine", "image_color", "image_crop", "image_erase",
+    "hardswish_forward", "huber_loss_backward", "image_affine", "image_augment", "image_color", "image_crop", "image_erase",
     "image_normalize", "image_resize", "l1_loss_backward", "leaky_relu_backward", "leaky_relu_forward",
     "max_pool2d_backward", "max_pool2d_forward", "max_pool2d_indices", "mse_loss_backward",
     "pad2d_backward", "pad2d_forward", "philox_uint32", "philox_uint32_rows", "philox_uniform",

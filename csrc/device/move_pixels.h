@@ -4,12 +4,9 @@
 // y shows. A place outside x is the fill, so no table can lead out of bounds.
 #pragma once
 
+#include "device/image_places.h"
 #include "device/pixels.h"
 #include "images.h"
-
-struct PixelPlace {
-  int row, column;
-};
 
 // One thread per pixel of y and `share` of its units: the largest words of 1 to 16 bytes that a pixel consists of.
 template <class Unit, class Source>
@@ -20,8 +17,8 @@ __global__ void __launch_bounds__(kThreads)
   if (thread >= threads) return;
   const PixelGroup<1> at(groups, thread);
   const PixelPlace place = source(at.sample, at.row, at.column);
-  const bool inside = place.row >= 0 && place.row < height && place.column >= 0 && place.column < width;
-  const Unit* from = inside ? x + ((at.sample * height + place.row) * width + place.column) * units : fill;
+  const std::int64_t pixel = (at.sample * height + place.row) * width + place.column;
+  const Unit* from = place.inside(height, width) ? x + pixel * units : fill;
   Unit* to = y + at.pixel * units;
   const int first = at.channel * share, last = min(first + share, units);
   for (int unit = first; unit < last; unit++) to[unit] = from[unit];

@@ -54,6 +54,7 @@ from gpudl._numpy.group_norm import group_norm_backward, group_norm_forward
 from gpudl._numpy.hardswish import hardswish_backward, hardswish_forward
 from gpudl._numpy.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl._numpy.image_affine import image_affine
+from gpudl._numpy.image_augment import image_augment
 from gpudl._numpy.image_color import image_color
 from gpudl._numpy.image_crop import image_crop
 from gpudl._numpy.image_erase import image_erase
@@ -141,6 +142,7 @@ __all__ = [
     "huber_loss_backward",
     "huber_loss_forward",
     "image_affine",
+    "image_augment",
     "image_color",
     "image_crop",
     "image_erase",

@@ -56,6 +56,7 @@ from gpudl.ops.group_norm import group_norm_backward, group_norm_forward
 from gpudl.ops.hardswish import hardswish_backward, hardswish_forward
 from gpudl.ops.huber_loss import huber_loss_backward, huber_loss_forward
 from gpudl.ops.image_affine import image_affine
+from gpudl.ops.image_augment import image_augment
 from gpudl.ops.image_color import image_color
 from gpudl.ops.image_crop import image_crop
 from gpudl.ops.image_erase import image_erase
@@ -149,6 +150,7 @@ __all__ = [
     "huber_loss_backward",
     "huber_loss_forward",
     "image_affine",
+    "image_augment",
     "image_color",
     "image_crop",
     "image_erase",

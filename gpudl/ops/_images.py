@@ -6,8 +6,9 @@ are. They are checked here, and `table` moves them to the images.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,13 @@ LAYOUT = "(N, C, H, W)"
 _LARGEST = 2**30  # of any number in a table: float32 coordinates made of them are finite
 
 
+class Batch(NamedTuple):
+    """What a contract asks of a batch of images, which need not be there yet."""
+
+    shape: tuple[int, ...]  # (N, C, H, W)
+    dtype: np.dtype
+
+
 def require_images(op: str, x: Array) -> ModuleType:
     """Check for a batch of images; return the executor that runs it."""
     executor = _arrays.require_arrays(op, x=x)
@@ -31,9 +39,14 @@ def require_images(op: str, x: Array) -> ModuleType:
     return executor
 
 
-def images_like(op: str, x: Array, size: tuple[int, int], out: Array | None) -> Result:
-    """Where images of (P, Q) pixels go, else like x."""
-    return Result(op, (*x.shape[:2], *size), out, {"x": x}, channels_last=True)
+def sized(x: Array | Batch, size: tuple[int, ...]) -> Batch:
+    """Images of (P, Q) pixels, else like x."""
+    return Batch((*x.shape[:2], *size), x.dtype)
+
+
+def result(op: str, made: Batch, x: Array, out: Array | None) -> Result:
+    """Where the images that are made of x go."""
+    return Result(op, made.shape, out, {"x": x}, dtype=made.dtype, channels_last=True)
 
 
 def ints(
@@ -55,7 +68,7 @@ def bools(op: str, name: str, value: Any, count: int) -> np.ndarray:
     return _numbers(op, name, value, count, (), "b", "bools", None).astype(np.bool_)
 
 
-def channel_values(op: str, name: str, value: Any, x: Array) -> np.ndarray:
+def channel_values(op: str, name: str, value: Any, x: Array | Batch) -> np.ndarray:
     """A number, or one for each channel, as (C,) of the dtype of x; uint8 takes whole numbers in [0, 255]."""
     values = reals(op, name, value, x.shape[1])
     if x.dtype == UINT8 and not ((values >= 0) & (values <= 255) & (values == np.rint(values))).all():
@@ -66,6 +79,11 @@ def channel_values(op: str, name: str, value: Any, x: Array) -> np.ndarray:
 def table(values: np.ndarray, x: Array) -> Array:
     """A table of parameters, C-contiguous, where the images are."""
     return _backend.array_module(x).asarray(np.ascontiguousarray(values))
+
+
+def tables(values: Iterable[np.ndarray], x: Array) -> list[Array]:
+    """`table` of each."""
+    return [table(each, x) for each in values]
 
 
 def _numbers(

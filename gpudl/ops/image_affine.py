@@ -8,6 +8,7 @@ import numpy as np
 
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _images
+from gpudl.ops._images import Batch
 
 INTERPOLATIONS = ("nearest", "bilinear")
 
@@ -49,13 +50,26 @@ def image_affine(
     """
     op = "image_affine"
     executor = _images.require_images(op, x)
+    made, tables = affine_tables(op, x, matrices, size, interpolation=interpolation, fill=fill)
+    y = _images.result(op, made, x, out)
+    if y.array.size:
+        placed = _images.tables(tables, x)
+        executor.image_affine(_arrays.channels_last(x), *placed, y.array, interpolation=interpolation)
+    return y.finish()
+
+
+def affine_tables(
+    op: str,
+    x: Array | Batch,
+    matrices: Any,
+    size: Any = None,
+    *,
+    interpolation: str = "nearest",
+    fill: Any = 0,
+) -> tuple[Batch, list[np.ndarray]]:
+    """What `image_affine` makes of x, and the matrices and fill that its executors take."""
     N, _, H, W = x.shape
     maps = _images.reals(op, "matrices", matrices, N, (2, 3)).astype(np.float32)
     P, Q = (H, W) if size is None else _arrays.integers(op, "size", size, 2, minimum=1)
     _arrays.one_of(op, "interpolation", interpolation, INTERPOLATIONS)
-    color = _images.channel_values(op, "fill", fill, x)
-    y = _images.images_like(op, x, (P, Q), out)
-    if y.array.size:
-        tables = (_images.table(values, x) for values in (maps, color))
-        executor.image_affine(_arrays.channels_last(x), *tables, y.array, interpolation=interpolation)
-    return y.finish()
+    return _images.sized(x, (P, Q)), [maps, _images.channel_values(op, "fill", fill, x)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _images
+from gpudl.ops._images import Batch
 
 ADJUSTMENTS = ("brightness", "contrast", "saturation", "hue")
 NOTHING = 4  # the step of a sample that does nothing
@@ -60,6 +61,26 @@ def image_color(
     """
     op = "image_color"
     executor = _images.require_images(op, x)
+    made, tables = color_tables(
+        op, x, brightness=brightness, contrast=contrast, saturation=saturation, hue=hue, order=order
+    )
+    y = _images.result(op, made, x, out)
+    if y.array.size:
+        executor.image_color(_arrays.channels_last(x), *_images.tables(tables, x), y.array)
+    return y.finish()
+
+
+def color_tables(
+    op: str,
+    x: Array | Batch,
+    *,
+    brightness: Any = None,
+    contrast: Any = None,
+    saturation: Any = None,
+    hue: Any = None,
+    order: Any = None,
+) -> tuple[Batch, list[np.ndarray]]:
+    """What `image_color` makes of x, and the factors and steps that its executors take."""
     N, C = x.shape[:2]
     given = dict(zip(ADJUSTMENTS, (brightness, contrast, saturation, hue), strict=True))
     if C not in (1, 3) and any(given[name] is not None for name in ADJUSTMENTS[1:]):
@@ -75,12 +96,8 @@ def image_color(
     idle = [value is None or (C == 1 and name in ("saturation", "hue")) for name, value in given.items()]
     steps = _order(op, order, N)
     steps = np.where(np.asarray(idle)[steps], NOTHING, steps).astype(np.uint8)
-    y = _images.images_like(op, x, x.shape[2:], out)
-    if y.array.size:
-        wide = np.float64 if x.dtype == np.float64 else np.float32
-        tables = (_images.table(values, x) for values in (factors.astype(wide), steps))
-        executor.image_color(_arrays.channels_last(x), *tables, y.array)
-    return y.finish()
+    wide = np.float64 if x.dtype == np.float64 else np.float32
+    return _images.sized(x, x.shape[2:]), [factors.astype(wide), steps]
 
 
 def _order(op: str, order: Any, N: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _images
+from gpudl.ops._images import Batch
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
@@ -49,17 +50,36 @@ def image_crop(
     """
     op = "image_crop"
     executor = _images.require_images(op, x)
+    made, tables = crop_tables(
+        op, x, size, top=top, left=left, flip_horizontal=flip_horizontal, flip_vertical=flip_vertical,
+        padding_mode=padding_mode, fill=fill,
+    )  # fmt: skip
+    y = _images.result(op, made, x, out)
+    if y.array.size:
+        executor.image_crop(_arrays.channels_last(x), *_images.tables(tables, x), y.array)
+    return y.finish()
+
+
+def crop_tables(
+    op: str,
+    x: Array | Batch,
+    size: Any = None,
+    *,
+    top: Any = 0,
+    left: Any = 0,
+    flip_horizontal: Any = False,
+    flip_vertical: Any = False,
+    padding_mode: str = "constant",
+    fill: Any = 0,
+) -> tuple[Batch, list[np.ndarray]]:
+    """What `image_crop` makes of x, and the rows, columns and fill that its executors take."""
     N, _, H, W = x.shape
     P, Q = (H, W) if size is None else _arrays.integers(op, "size", size, 2, minimum=1)
     _arrays.one_of(op, "padding_mode", padding_mode, PADDING_MODES)
     color = _images.channel_values(op, "fill", fill, x)
     rows = _sources(op, top, flip_vertical, "top", "flip_vertical", N, H, P, padding_mode)
     columns = _sources(op, left, flip_horizontal, "left", "flip_horizontal", N, W, Q, padding_mode)
-    y = _images.images_like(op, x, (P, Q), out)
-    if y.array.size:
-        tables = (_images.table(values, x) for values in (rows, columns, color))
-        executor.image_crop(_arrays.channels_last(x), *tables, y.array)
-    return y.finish()
+    return _images.sized(x, (P, Q)), [rows, columns, color]
 
 
 def _sources(

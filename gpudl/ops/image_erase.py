@@ -8,6 +8,7 @@ import numpy as np
 
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _images
+from gpudl.ops._images import Batch
 
 
 def image_erase(x: Array, boxes: Any, *, value: Any = 0, out: Array | None = None) -> Array:
@@ -23,16 +24,19 @@ def image_erase(x: Array, boxes: Any, *, value: Any = 0, out: Array | None = Non
     """
     op = "image_erase"
     executor = _images.require_images(op, x)
+    made, tables = erase_tables(op, x, boxes, value=value)
+    y = _images.result(op, made, x, out)
+    if y.array.size:
+        executor.image_erase(_arrays.channels_last(x), *_images.tables(tables, x), y.array)
+    return y.finish()
+
+
+def erase_tables(op: str, x: Array | Batch, boxes: Any, *, value: Any = 0) -> tuple[Batch, list[np.ndarray]]:
+    """What `image_erase` makes of x, and the edges and value that its executors take."""
     N, _, H, W = x.shape
     table = _images.ints(op, "boxes", boxes, N, (4,))
     if (table[:, 2:] < 0).any():
         raise ValueError(f"{op}: height and width of boxes must be at least 0, got {table[:, 2:].min()}")
     edges = np.stack([table[:, 0], table[:, 0] + table[:, 2], table[:, 1], table[:, 1] + table[:, 3]], axis=1)
     edges = np.clip(edges, 0, [H, H, W, W]).astype(np.int32)
-    colors = _images.channel_values(op, "value", value, x)
-    y = _images.images_like(op, x, (H, W), out)
-    if y.array.size:
-        executor.image_erase(
-            _arrays.channels_last(x), _images.table(edges, x), _images.table(colors, x), y.array
-        )
-    return y.finish()
+    return _images.sized(x, (H, W)), [edges, _images.channel_values(op, "value", value, x)]

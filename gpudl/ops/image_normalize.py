@@ -8,7 +8,7 @@ import numpy as np
 
 from gpudl._backend import Array
 from gpudl.ops import _arrays, _images
-from gpudl.ops._arrays import Result
+from gpudl.ops._images import Batch
 
 
 def image_normalize(x: Array, mean: Any, std: Any, *, dtype: Any = None, out: Array | None = None) -> Array:
@@ -32,10 +32,26 @@ def image_normalize(x: Array, mean: Any, std: Any, *, dtype: Any = None, out: Ar
     """
     op = "image_normalize"
     executor = _images.require_images(op, x)
-    if dtype is None:
-        made = np.dtype(np.float32) if x.dtype == _images.UINT8 else x.dtype
-    else:
-        made = _arrays.float_dtype(op, dtype)
+    made, tables = normalize_tables(op, x, mean, std, dtype=dtype)
+    y = _images.result(op, made, x, out)
+    if y.array.size:
+        source = _arrays.dense(x)
+        memory = source.transpose(0, 2, 3, 1)
+        planes = not memory.flags.c_contiguous
+        executor.image_normalize(
+            source if planes else memory,
+            *_images.tables(tables, x),
+            y.array.transpose(0, 2, 3, 1),
+            planes=int(planes),
+        )
+    return y.finish()
+
+
+def normalize_tables(
+    op: str, x: Array | Batch, mean: Any, std: Any, *, dtype: Any = None
+) -> tuple[Batch, list[np.ndarray]]:
+    """What `image_normalize` makes of x, and the means and factors that its executors take."""
+    made = normalized_dtype(op, x, dtype)
     wide = np.dtype(np.float64 if np.dtype(np.float64) in (x.dtype, made) else np.float32)
     means = _images.reals(op, "mean", mean, x.shape[1]).astype(wide)
     deviations = _images.reals(op, "std", std, x.shape[1])
@@ -45,13 +61,11 @@ def image_normalize(x: Array, mean: Any, std: Any, *, dtype: Any = None, out: Ar
         factors = (1 / deviations).astype(wide)
     if not np.isfinite(factors).all():
         raise ValueError(f"{op}: 1 / std must be finite in {wide}, got std {std!r}")
-    y = Result(op, x.shape, out, {"x": x}, dtype=made, channels_last=True)
-    if y.array.size:
-        source = _arrays.dense(x)
-        memory = source.transpose(0, 2, 3, 1)
-        planes = not memory.flags.c_contiguous
-        tables = (_images.table(values, x) for values in (means, factors))
-        executor.image_normalize(
-            source if planes else memory, *tables, y.array.transpose(0, 2, 3, 1), planes=int(planes)
-        )
-    return y.finish()
+    return Batch(x.shape, made), [means, factors]
+
+
+def normalized_dtype(op: str, x: Array | Batch, dtype: Any) -> np.dtype:
+    """That of the result."""
+    if dtype is None and x.dtype != _images.UINT8:
+        return x.dtype
+    return _arrays.float_dtype(op, dtype)

@@ -54,7 +54,7 @@ def image_resize(
     _arrays.one_of(op, "interpolation", interpolation, INTERPOLATIONS)
     _arrays.one_of(op, "antialias", antialias, (True, False))
     table = _boxes(op, boxes, N, H, W)
-    y = _images.images_like(op, x, (P, Q), out)
+    y = _images.result(op, _images.sized(x, (P, Q)), x, out)
     if y.array.size:
         different = table[:1] if (table == table[0]).all() else table
         tables = (

@@ -106,7 +106,7 @@ def small_problems():
         transforms.flip_problem((3, 3, 9, 8)), transforms.crop_problem((3, 3, 9, 8)),
         transforms.normalize_problem((3, 3, 9, 8)), transforms.affine_problem((3, 3, 9, 8)),
         transforms.erase_problem((3, 3, 9, 8)), transforms.resize_problem((3, 3, 9, 8), (5, 4)), transforms.resize_problem((3, 3, 9, 8), (12, 11)),
-        transforms.color_problem((3, 3, 9, 8)),
+        transforms.color_problem((3, 3, 9, 8)), transforms.augment_problem((3, 3, 9, 8)),
     ]  # fmt: skip
     problems += [step.problem("LeNet", 4), step.problem("LeNet", 64), step.problem("CIFAR ResNet-20", 2)]
     problems += [

@@ -4,6 +4,9 @@ A transform is called with a batch (N, C, H, W) and gives a batch: alone, in a `
 `DataLoader`, which also says which samples the batch holds and in which epoch. The numbers of a random transform
 depend on its seed, its place in the Compose, the epoch and the sample alone, so the same images come out however
 the batches are cut and whoever makes them. They are drawn on the host; pixels are computed where the images are.
+
+A transform that is one operator on images says which and with what arguments (`Transform`), so a Compose makes one
+call of neighbours on uint8 images, bit for bit as one after the other: `ops.image_augment`, one kernel on a GPU.
 """
 
 from gpudl.data.transforms._base import RandomTransform, Transform

@@ -11,6 +11,7 @@ from gpudl import ops
 from gpudl._backend import Array
 from gpudl.data._seeds import check_generator, seed_from
 from gpudl.ops import _arrays, _images
+from gpudl.ops._images import Batch
 
 # A stream is 1 bit of 1, 15 bits of the place in a Compose, 48 bits of the epoch. Layers and initialisation count
 # streams from 0, so they never reach the upper half.
@@ -34,8 +35,12 @@ class Context(NamedTuple):
 class Transform:
     """y = transform(images): a batch to a batch.
 
-    A subclass defines `apply(images, context)`, and its arguments are attributes of the same names.
+    A subclass defines `apply(images, context)`, and its arguments are attributes of the same names. One that is a
+    single operator defines instead `operator`, its name in `gpudl.ops`, and `arguments(images, context)`, which gives
+    that operator's arguments for images of a shape and a dtype: a Compose makes one call of several of them.
     """
+
+    operator: str | None = None
 
     def __call__(self, images: Array, *, indices: Any = None, epoch: int = 0, position: int = 0) -> Array:
         """images : (N, C, H, W) uint8, float16, bfloat16, float32 or float64. Never written.
@@ -49,7 +54,13 @@ class Transform:
         return self.apply(images, self._context(name, len(images), indices, epoch, position))
 
     def apply(self, images: Array, context: Context) -> Array:
-        raise NotImplementedError(f"{type(self).__name__} does not define apply")
+        if self.operator is None:
+            raise NotImplementedError(f"{type(self).__name__} does not define apply")
+        arguments = self.arguments(Batch(images.shape, images.dtype), context)
+        return getattr(ops, self.operator)(images, **arguments)
+
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
+        raise NotImplementedError(f"{type(self).__name__} does not define arguments")
 
     @property
     def span(self) -> int:

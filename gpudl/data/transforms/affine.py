@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gpudl import ops
-from gpudl._backend import Array
 from gpudl.data.transforms._arguments import Range, around, color, interval, numbers, positive_interval
 from gpudl.data.transforms._base import Context, RandomTransform
 from gpudl.ops import _arrays
+from gpudl.ops._images import Batch
 from gpudl.ops.image_affine import INTERPOLATIONS
 
 
@@ -26,6 +25,8 @@ class RandomAffine(RandomTransform):
 
     Arithmetic: `ops.image_affine`. Follows torchvision.transforms.RandomAffine.
     """
+
+    operator = "image_affine"
 
     def __init__(
         self,
@@ -49,13 +50,9 @@ class RandomAffine(RandomTransform):
         self.interpolation, self.fill, self.center = _method(name, interpolation, fill, center)
         super().__init__(seed)
 
-    def apply(self, images: Array, context: Context) -> Array:
-        return ops.image_affine(
-            images,
-            self.matrices(context, *images.shape[2:]),
-            interpolation=self.interpolation,
-            fill=self.fill,
-        )
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
+        matrices = self.matrices(context, *images.shape[2:])
+        return {"matrices": matrices, "interpolation": self.interpolation, "fill": self.fill}
 
     def matrices(self, context: Context, height: int, width: int) -> np.ndarray:
         """(N, 2, 3) for `ops.image_affine`: from places of the result to places of the images."""
@@ -79,6 +76,8 @@ class RandomRotation(RandomTransform):
     Follows torchvision.transforms.RandomRotation.
     """
 
+    operator = "image_affine"
+
     def __init__(
         self,
         degrees: Any,
@@ -92,13 +91,13 @@ class RandomRotation(RandomTransform):
         self.interpolation, self.fill, self.center = _method("RandomRotation", interpolation, fill, center)
         super().__init__(seed)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         height, width = images.shape[2:]
         angle = -self.draw(context, 1).uniform(*self.degrees)
         nothing = np.zeros(len(angle))
         pair = (nothing, nothing)
         matrices = inverse_matrices(angle, pair, nothing + 1, pair, self.center, height, width)
-        return ops.image_affine(images, matrices, interpolation=self.interpolation, fill=self.fill)
+        return {"matrices": matrices, "interpolation": self.interpolation, "fill": self.fill}
 
 
 def inverse_matrices(

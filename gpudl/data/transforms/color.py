@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gpudl import ops
-from gpudl._backend import Array
 from gpudl.data.transforms._arguments import Range, around
 from gpudl.data.transforms._base import Context, RandomTransform
+from gpudl.ops._images import Batch
 
 _ORDERS = np.array(list(itertools.permutations(range(4))))
 
@@ -24,6 +23,8 @@ class ColorJitter(RandomTransform):
     Of images of one channel, brightness and contrast alone change. Floating images are clipped to [0, 1].
     Arithmetic: `ops.image_color`. Follows torchvision.transforms.ColorJitter.
     """
+
+    operator = "image_color"
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class ColorJitter(RandomTransform):
         self.hue = around(name, "hue", hue, 0, minimum=-0.5, maximum=0.5)
         super().__init__(seed)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         numbers = self.draw(context, 5)
         order = _ORDERS[numbers.below(len(_ORDERS))]
         ranges: dict[str, tuple[Range, float]] = {
@@ -52,4 +53,4 @@ class ColorJitter(RandomTransform):
         }
         drawn = {name: (numbers.uniform(*limits), limits, same) for name, (limits, same) in ranges.items()}
         acting = {name: values for name, (values, limits, same) in drawn.items() if limits != (same, same)}
-        return ops.image_color(images, order=order, **acting)
+        return {"order": order, **acting}

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gpudl import ops
-from gpudl._backend import Array
 from gpudl.data.transforms._arguments import color, pair_of_sizes
 from gpudl.data.transforms._base import Context, Numbers, RandomTransform, Transform
 from gpudl.ops import _arrays
+from gpudl.ops._images import Batch
 from gpudl.ops.image_crop import PADDING_MODES
 
 
@@ -25,6 +24,8 @@ class RandomCrop(RandomTransform):
 
     Raises ValueError for images that are smaller than the window. Follows torchvision.transforms.RandomCrop.
     """
+
+    operator = "image_crop"
 
     def __init__(
         self,
@@ -46,18 +47,17 @@ class RandomCrop(RandomTransform):
         self.padding_mode = padding_mode
         super().__init__(seed)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         numbers = self.draw(context, 2)
         left, top, right, bottom = self.padding or (0, 0, 0, 0)
         height, width = images.shape[2:]
-        return ops.image_crop(
-            images,
-            self.size,
-            top=self._start(numbers, "height", height, top, bottom, self.size[0]),
-            left=self._start(numbers, "width", width, left, right, self.size[1]),
-            padding_mode=self.padding_mode,
-            fill=self.fill,
-        )
+        return {
+            "size": self.size,
+            "top": self._start(numbers, "height", height, top, bottom, self.size[0]),
+            "left": self._start(numbers, "width", width, left, right, self.size[1]),
+            "padding_mode": self.padding_mode,
+            "fill": self.fill,
+        }
 
     def _start(
         self, numbers: Numbers, axis: str, extent: int, before: int, after: int, length: int
@@ -78,14 +78,16 @@ class CenterCrop(Transform):
     size : int or (height, width). Follows torchvision.transforms.CenterCrop.
     """
 
+    operator = "image_crop"
+
     def __init__(self, size: Any):
         self.size = pair_of_sizes("CenterCrop", size)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         top, left = (
             _middle(extent, length) for extent, length in zip(images.shape[2:], self.size, strict=True)
         )
-        return ops.image_crop(images, self.size, top=top, left=left)
+        return {"size": self.size, "top": top, "left": left}
 
 
 def _middle(extent: int, length: int) -> int:

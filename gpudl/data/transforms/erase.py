@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gpudl import ops
-from gpudl._backend import Array
 from gpudl.data.transforms._arguments import color, interval, positive_interval, probability
 from gpudl.data.transforms._base import Context, Numbers, RandomTransform
 from gpudl.data.transforms.resize import ATTEMPTS, random_extents
+from gpudl.ops._images import Batch
 
 
 class RandomErasing(RandomTransform):
@@ -23,6 +22,8 @@ class RandomErasing(RandomTransform):
     Of ten draws the first rectangle that is smaller than the image both ways is erased; where none is, nothing.
     Follows torchvision.transforms.RandomErasing, without its value="random". Zhong et al., AAAI 2020.
     """
+
+    operator = "image_erase"
 
     def __init__(
         self,
@@ -40,9 +41,9 @@ class RandomErasing(RandomTransform):
         self.value = color(name, "value", value)
         super().__init__(seed)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         boxes = self.boxes(self.draw(context, 2 * ATTEMPTS + 3), *images.shape[2:])
-        return ops.image_erase(images, boxes, value=self.value)
+        return {"boxes": boxes, "value": self.value}
 
     def boxes(self, numbers: Numbers, height: int, width: int) -> np.ndarray:
         """(N, 4): top, left, height and width of each sample's rectangle, height and width 0 for none."""

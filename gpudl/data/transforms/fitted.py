@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from gpudl import ops
-from gpudl._backend import Array
 from gpudl.data.collate import default_collate
 from gpudl.data.dataset import fetch_samples, require_dataset
 from gpudl.data.transforms._arguments import numbers
 from gpudl.data.transforms._base import Context, Transform
 from gpudl.ops import _arrays, _images
+from gpudl.ops._images import Batch
 
 _CHUNK = 1 << 22  # values looked at together
 _FETCHED = 256  # samples of a data set
@@ -23,6 +22,7 @@ _FETCHED = 256  # samples of a data set
 class _Fitted(Transform):
     """A transform with two numbers for each channel, which `fit` learns. A subclass names them and says how."""
 
+    operator = "image_normalize"
     names: tuple[str, str]
 
     def __init__(self, *, dtype: Any = None):
@@ -72,12 +72,12 @@ class _Fitted(Transform):
             raise RuntimeError(f"{name}: not fitted; call fit(images) or load_state_dict(state) first")
         return self.values
 
-    def _normalize(self, images: Array, shift: np.ndarray, spread: np.ndarray) -> Array:
+    def _scaling(self, images: Batch, shift: np.ndarray, spread: np.ndarray) -> dict[str, Any]:
         if len(shift) != images.shape[1]:
             raise ValueError(
                 f"{type(self).__name__}: fitted to {len(shift)} channels, got images {images.shape}"
             )
-        return ops.image_normalize(images, shift, np.where(spread == 0, 1.0, spread), dtype=self.dtype)
+        return {"mean": shift, "std": np.where(spread == 0, 1.0, spread), "dtype": self.dtype}
 
     def __repr__(self) -> str:
         words = [f"dtype={self.dtype}"]
@@ -99,9 +99,9 @@ class Standardize(_Fitted):
     def _learned(self, statistics: _Counts | _Moments) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return statistics.means(), statistics.deviations()
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         mean, std = (np.asarray(values) for values in self._fitted().values())
-        return self._normalize(images, mean, std)
+        return self._scaling(images, mean, std)
 
 
 class MinMax(_Fitted):
@@ -118,9 +118,9 @@ class MinMax(_Fitted):
     def _learned(self, statistics: _Counts | _Moments) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return statistics.extremes()
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         low, high = (np.asarray(values) for values in self._fitted().values())
-        return self._normalize(images, low, high - low)
+        return self._scaling(images, low, high - low)
 
 
 # ---- statistics

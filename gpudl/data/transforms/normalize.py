@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gpudl import ops
-from gpudl._backend import Array
 from gpudl.data.transforms._arguments import color
 from gpudl.data.transforms._base import Context, Transform
 from gpudl.ops import _arrays
+from gpudl.ops._images import Batch
 
 LARGEST_PIXEL = 255
 
@@ -25,6 +24,8 @@ class Normalize(Transform):
     Arithmetic: `ops.image_normalize`. Follows torchvision's ToTensor and Normalize.
     """
 
+    operator = "image_normalize"
+
     def __init__(self, mean: Any, std: Any, *, dtype: Any = None):
         self.mean = color("Normalize", "mean", mean)
         self.std = color("Normalize", "std", std)
@@ -32,7 +33,7 @@ class Normalize(Transform):
             raise ValueError(f"Normalize: std must not be 0, got {std!r}")
         self.dtype = None if dtype is None else _arrays.float_dtype("Normalize", dtype)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         unit = LARGEST_PIXEL if images.dtype == np.uint8 else 1
         mean, std = (np.asarray(value, np.float64) * unit for value in (self.mean, self.std))
-        return ops.image_normalize(images, mean, std, dtype=self.dtype)
+        return {"mean": mean, "std": std, "dtype": self.dtype}

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gpudl import ops
-from gpudl._backend import Array
 from gpudl.data.transforms._arguments import pair_of_sizes, positive_interval
 from gpudl.data.transforms._base import Context, Numbers, RandomTransform, Transform
 from gpudl.ops import _arrays
+from gpudl.ops._images import Batch
 from gpudl.ops.image_resize import INTERPOLATIONS
 
 ATTEMPTS = 10
@@ -25,13 +24,15 @@ class Resize(Transform):
     Arithmetic: `ops.image_resize`. Follows torchvision.transforms.Resize.
     """
 
+    operator = "image_resize"
+
     def __init__(self, size: Any, interpolation: str = "bilinear", *, antialias: bool = True):
         self.size = _shorter_or_both(size)
         self.interpolation, self.antialias = _method("Resize", interpolation, antialias)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         size = self.size if isinstance(self.size, tuple) else _in_proportion(self.size, *images.shape[2:])
-        return ops.image_resize(images, size, interpolation=self.interpolation, antialias=self.antialias)
+        return {"size": size, "interpolation": self.interpolation, "antialias": self.antialias}
 
 
 class RandomResizedCrop(RandomTransform):
@@ -44,6 +45,8 @@ class RandomResizedCrop(RandomTransform):
     Area and logarithm of the ratio are uniform. Of ten draws the first whose part fits is taken, where none does the
     largest part in the middle of an allowed ratio. Follows torchvision.transforms.RandomResizedCrop.
     """
+
+    operator = "image_resize"
 
     def __init__(
         self,
@@ -62,11 +65,10 @@ class RandomResizedCrop(RandomTransform):
         self.interpolation, self.antialias = _method(name, interpolation, antialias)
         super().__init__(seed)
 
-    def apply(self, images: Array, context: Context) -> Array:
+    def arguments(self, images: Batch, context: Context) -> dict[str, Any]:
         boxes = self.boxes(self.draw(context, 2 * ATTEMPTS + 2), *images.shape[2:])
-        return ops.image_resize(
-            images, self.size, boxes=boxes, interpolation=self.interpolation, antialias=self.antialias
-        )
+        method = {"interpolation": self.interpolation, "antialias": self.antialias}
+        return {"size": self.size, "boxes": boxes, **method}
 
     def boxes(self, numbers: Numbers, height: int, width: int) -> np.ndarray:
         """(N, 4): top, left, height and width of each sample's part."""

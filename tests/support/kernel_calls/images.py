@@ -151,7 +151,60 @@ def normalize_to(dtype):
                 yield from normalize(shape, given, 0, np.dtype(made))
 
 
+AUGMENT_TABLES = (
+    "rows", "columns", "crop_fill", "matrices", "affine_fill", "factors", "steps", "edges", "value", "mean", "factor",
+    "edges_after", "value_after",
+)  # fmt: skip
+
+
+def augmented(shape, size, dtype, offset=0, *, interpolation="nearest", **tables):
+    """uint8 images to images of `size` and `dtype`; tables : those that are not None."""
+    arrays = [tables.get(name) for name in AUGMENT_TABLES]
+    y = image((*shape[:2], *size), dtype, offset)
+    return [image(shape, np.dtype(np.uint8), offset), *arrays, y], {"interpolation": interpolation}
+
+
+def augment_tables(shape, dtype):
+    """By stage, for a crop to three more rows and columns and an affine map to one row and two columns more."""
+    n, c, h, w = shape
+    factors, steps = color_tables(n, np.uint8, colored=c in (1, 3))
+    if c == 1:
+        steps[steps > 1] = 4
+    edges = aligned(np.array([[0, 3, 1, w], [1, 1, 0, w], [2, h, 0, 2]][:n], np.int32).reshape(n, 4))
+    mean, factor = (aligned(np.linspace(*ends, c).astype(wide(dtype))) for ends in ((90, 120), (0.02, -0.01)))
+    return {
+        "crop": {"rows": aligned(crop_table(n, h)), "columns": aligned(crop_table(n, w)), "crop_fill": fill(c, np.uint8)},
+        "affine": {"matrices": matrices(n), "affine_fill": fill(c, np.uint8, 1)},
+        "color": {"factors": factors, "steps": steps},
+        "erase": {"edges": edges, "value": fill(c, np.uint8)},
+        "normalize": {} if dtype == np.uint8 else {"mean": mean, "factor": factor},
+        "erase_after": {"edges_after": edges[::-1].copy(), "value_after": fill(c, dtype)},
+    }  # fmt: skip
+
+
+def augment(shape, dtype, offset):
+    h, w = shape[2:]
+    every = augment_tables(shape, dtype)
+    crop, affine, color, normalize = (every[name] for name in ("crop", "affine", "color", "normalize"))
+    whole = {name: table for stage in every.values() for name, table in stage.items()}
+    yield augmented(shape, (h + 1, w + 2), dtype, offset, interpolation="bilinear", **whole)
+    yield augmented(shape, (h + 1, w + 2), dtype, **crop, **affine, **normalize)
+    yield augmented(shape, (h, w), dtype, offset, **color, **normalize)
+    yield augmented(shape, (h, w), dtype, **every["erase"], **normalize)
+    yield augmented(shape, (h + 3, w + 3), dtype, offset, **crop, **normalize, **every["erase_after"])
+
+
+def augment_several_blocks(dtype):
+    """An image that several blocks share, which all sum its grey; and one without colours."""
+    for kind in dtypes(dtype):
+        shape = (1, 3, 65, 66)
+        tables = augment_tables(shape, kind)
+        yield augmented(shape, (68, 69), kind, **tables["crop"], **tables["color"], **tables["normalize"])
+        yield augmented(shape, (68, 69), kind, **tables["crop"], **tables["normalize"])
+
+
 CALLS = {
+    "image_augment": both(every_shape(augment), augment_several_blocks),
     "image_crop": every_shape(crop),
     "image_erase": every_shape(erase),
     "image_affine": every_shape(affine),
@@ -196,6 +249,19 @@ def large_normalize(dtype):
     )
 
 
+def large_augment(dtype):
+    """Every stage but the contrast, for which the image is read as often as it has blocks, and once more."""
+    n, _, h, w = LARGE
+    tables = {name: table for stage in augment_tables(LARGE, dtype).values() for name, table in stage.items()}
+    tables["rows"], tables["columns"] = (
+        aligned(np.tile(np.arange(size, dtype=np.int32), (n, 1))) for size in (h, w)
+    )
+    tables["matrices"] = aligned(np.tile(np.eye(2, 3, dtype=np.float32), (n, 1, 1)))
+    tables["steps"] = aligned(np.tile(np.array([0, 2, 3, 4], np.uint8), (n, 1)))
+    tables["edges"][...] = tables["edges_after"][...] = 0
+    yield augmented(LARGE, (h, w), dtype, **tables)
+
+
 def channels_in_turn(dtype):
     """A thread moves the three channels of its pixel one after the other; the second and third find their sectors in L1."""
     return 3
@@ -207,6 +273,7 @@ def taps_and_channels_in_turn(dtype):
 
 
 COSTS = {
+    "image_augment": Cost(large_augment, channels_in_turn, tables=AUGMENT_TABLES),
     "image_crop": Cost(large_crop, channels_in_turn, tables=("rows", "columns", "fill")),
     "image_erase": Cost(large_erase, channels_in_turn, tables=("edges", "value")),
     "image_affine": Cost(large_affine, channels_in_turn, tables=("matrices", "fill")),
