@@ -18,6 +18,7 @@ void bind_adam(Operators& operators) {
                         {"segments", Access::read},
                         {"hyperparameters", Access::read},
                         {"steps", Access::update},
+                        {"ticket", Access::update},
                         {"param", Access::update},
                         {"exp_avg", Access::update},
                         {"exp_avg_sq", Access::update},

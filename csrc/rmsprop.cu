@@ -5,33 +5,31 @@
 
 namespace {
 
-// Numbers of a segment: as the hyperparameters.
 template <class A>
 struct RMSpropUpdate {
   A lr, alpha, rate, eps, decay, momentum, sign;
   bool has_momentum, centered, eps_inside;
 
-  // From lr, alpha, eps, weight_decay, momentum, centered, maximize, eps_inside_sqrt.
-  __device__ static void fill(const double* h, double, double* numbers) {
-#pragma unroll
-    for (int i = 0; i < 8; i++) numbers[i] = h[i];
+  RMSpropUpdate() = default;
+
+  // h: lr, alpha, eps, weight_decay, momentum, centered, maximize, eps_inside_sqrt.
+  __device__ __forceinline__ RMSpropUpdate(const double* h, double)
+      : lr(A(h[0])),
+        alpha(A(h[1])),
+        rate(A(1 - h[1])),
+        eps(A(h[2])),
+        decay(A(h[3])),
+        momentum(A(h[4])),
+        sign(A(h[6] != 0 ? -1 : 1)),
+        has_momentum(h[4] != 0),
+        centered(h[5] != 0),
+        eps_inside(h[7] != 0) {}
+
+  __device__ __forceinline__ static unsigned states(const double* h) {
+    return 1u | (h[5] != 0 ? 2u : 0u) | (h[4] != 0 ? 4u : 0u);
   }
 
-  __device__ explicit RMSpropUpdate(const double* numbers)
-      : lr(A(numbers[0])),
-        alpha(A(numbers[1])),
-        rate(A(1 - numbers[1])),
-        eps(A(numbers[2])),
-        decay(A(numbers[3])),
-        momentum(A(numbers[4])),
-        sign(numbers[6] != 0 ? A(-1) : A(1)),
-        has_momentum(numbers[4] != 0),
-        centered(numbers[5] != 0),
-        eps_inside(numbers[7] != 0) {}
-
-  __device__ __forceinline__ bool uses(int state) const { return state == 0 || (state == 1 ? centered : has_momentum); }
-
-  __device__ __forceinline__ bool counts() const { return true; }
+  __device__ __forceinline__ static bool counts(const double*) { return true; }
 
   __device__ __forceinline__ void operator()(A g, A& p, A (&state)[3]) const {
     A& square = state[0];

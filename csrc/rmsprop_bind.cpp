@@ -18,6 +18,7 @@ void bind_rmsprop(Operators& operators) {
                         {"segments", Access::read},
                         {"hyperparameters", Access::read},
                         {"steps", Access::update},
+                        {"ticket", Access::update},
                         {"param", Access::update},
                         {"square_avg", Access::update},
                         {"grad_avg", Access::update, kOptional},

@@ -6,23 +6,13 @@
 
 #include "operator.h"
 
-constexpr int kSegmentNumbers = 9;
-constexpr int kSegmentThreads = 256;  // of a block of the step
-
-// One segment as the kernel of the step reads it. Spans are cut into blocks of the grid; `first_block` is the
-// segment's first.
-struct SegmentRow {
-  std::int64_t offset, length, first_block;
-  double numbers[kSegmentNumbers];
-};
-
 struct SegmentTable {
-  const std::int64_t* segments;  // (count, 3): offset, length, row of hyperparameters
+  const std::int64_t* segments;   // (count, 3): offset, length, row of hyperparameters; offsets ascend
   const double* hyperparameters;  // (groups, columns)
-  std::int64_t* steps;           // (count,)
+  std::int64_t* steps;            // (count,)
+  unsigned* ticket;               // (1,): blocks of the step that have read their counts; 0 between two steps
   std::int64_t count, groups, columns;
-  unsigned given;    // bit k: the caller has state k
-  SegmentRow* rows;  // (count + 1,) scratch memory; the last says how many blocks there are
+  unsigned given;  // bit k: the caller has state k
 };
 
 // Checks the arrays of an optimizer step. states: those after param, None left out.

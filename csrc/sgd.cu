@@ -5,38 +5,29 @@
 
 namespace {
 
-// Numbers of a segment: learning rate, momentum, weight of the gradient in the buffer, weight decay, nesterov, sign of
-// the gradient, whether this is the first step.
+// weight: of the gradient in the buffer. first: this step fills the buffer.
 template <class A>
 struct SgdUpdate {
   A lr, momentum, weight, decay, sign;
   bool has_momentum, nesterov, first;
 
-  // From lr, momentum, dampening, weight_decay, nesterov, maximize.
-  __device__ static void fill(const double* h, double step, double* numbers) {
-    numbers[0] = h[0];
-    numbers[1] = h[1];
-    numbers[2] = 1 - h[2];
-    numbers[3] = h[3];
-    numbers[4] = h[4];
-    numbers[5] = h[5] != 0 ? -1 : 1;
-    numbers[6] = step == 1;
-  }
+  SgdUpdate() = default;
 
-  __device__ explicit SgdUpdate(const double* numbers)
-      : lr(A(numbers[0])),
-        momentum(A(numbers[1])),
-        weight(A(numbers[2])),
-        decay(A(numbers[3])),
-        sign(A(numbers[5])),
-        has_momentum(numbers[1] != 0),
-        nesterov(numbers[4] != 0),
-        first(numbers[6] != 0) {}
+  // h: lr, momentum, dampening, weight_decay, nesterov, maximize.
+  __device__ __forceinline__ SgdUpdate(const double* h, double step)
+      : lr(A(h[0])),
+        momentum(A(h[1])),
+        weight(A(1 - h[2])),
+        decay(A(h[3])),
+        sign(A(h[5] != 0 ? -1 : 1)),
+        has_momentum(h[1] != 0),
+        nesterov(h[4] != 0),
+        first(step == 1) {}
 
-  __device__ __forceinline__ bool uses(int) const { return has_momentum; }
+  __device__ __forceinline__ static unsigned states(const double* h) { return h[1] != 0; }
 
-  // The first step with momentum fills the buffer.
-  __device__ __forceinline__ bool counts() const { return has_momentum; }
+  // What counts is whether the buffer has been filled.
+  __device__ __forceinline__ static bool counts(const double* h) { return h[1] != 0; }
 
   __device__ __forceinline__ void operator()(A g, A& p, A (&state)[1]) const {
     A direction = sign * g;

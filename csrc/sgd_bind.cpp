@@ -17,6 +17,7 @@ void bind_sgd(Operators& operators) {
                         {"segments", Access::read},
                         {"hyperparameters", Access::read},
                         {"steps", Access::update},
+                        {"ticket", Access::update},
                         {"param", Access::update},
                         {"momentum_buffer", Access::update, kOptional}},
                        {},

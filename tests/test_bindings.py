@@ -8,10 +8,10 @@ import pytest
 
 from gpudl import _backend
 from tests.support.arrays import assert_refuses, bad_calls, with_layout
-from tests.support.kernels import require_simt
+from tests.support.kernels import checked, require_simt
 
 X = np.ones(6, np.float32)
-SEGMENT, COUNT = np.array([[0, 6, 0]]), np.zeros(1, np.int64)
+SEGMENT, COUNT, TICKET = np.array([[0, 6, 0]]), np.zeros(1, np.int64), np.zeros(1, np.uint32)
 
 
 def kernels():
@@ -69,8 +69,11 @@ def refused(call):
     ("few strides", refused(lambda k: k.relu_forward(Interface(strides=(4, 4)), X)), ValueError, "as many strides as axes"),
     ("piece", refused(lambda k: k.concat_forward([X[None], X[None].astype("f8")], np.empty((1, 12), "f4"))), TypeError, "concat_forward: arrays must all be float32, got float64"),
     ("no such grid", refused(lambda k: k.relu_forward(Interface(shape=(2**43,)), Interface(shape=(2**43,)))), ValueError, "relu_forward: too many elements for one launch"),
-    ("columns", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 5)), COUNT, X.copy(), None)), ValueError, "hyperparameters must have shape (1, 6)"),
-    ("counts", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 6)), SEGMENT[0], X.copy(), None)), ValueError, "steps must have shape (1,), one per segment"),
+    ("columns", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 5)), COUNT, TICKET, X.copy(), None)), ValueError, "hyperparameters must have shape (1, 6)"),
+    ("counts", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 6)), SEGMENT[0], TICKET, X.copy(), None)), ValueError, "steps must have shape (1,), one per segment"),
+    ("tickets", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 6)), COUNT, np.zeros(2, "u4"), X.copy(), None)), ValueError, "ticket must have shape (1,), a counter of the kernel, got (2,)"),
+    ("ticket's dtype", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 6)), COUNT, COUNT, X.copy(), None)), TypeError, "ticket must be one of uint32, got int64"),
+    ("frozen ticket", refused(lambda k: k.sgd_step(X, SEGMENT, np.zeros((1, 6)), COUNT, read_only(TICKET), X.copy(), None)), ValueError, "ticket must be writeable"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):
     before = X.copy()
@@ -88,11 +91,48 @@ def test_bad_calls(call, exception, words):
 )  # fmt: skip
 def test_segments_on_a_device_that_do_not_fit_are_left_alone(segment, has_buffer):
     """Nobody looks at a table on a device before its kernel does."""
-    param, buffer, steps = X.copy(), X.copy(), np.zeros(1, np.int64)
-    kernels().sgd_step(X, np.array([segment]), np.ones((1, 6)), steps, param, buffer if has_buffer else None)
+    param, buffer, steps, ticket = X.copy(), X.copy(), np.zeros(1, np.int64), np.zeros(1, np.uint32)
+    state = buffer if has_buffer else None
+    kernels().sgd_step(X, np.array([segment]), np.ones((1, 6)), steps, ticket, param, state)
     assert np.array_equal(param, X)
     assert np.array_equal(buffer, X)
-    assert steps[0] == 0
+    assert steps[0] == ticket[0] == 0
+
+
+def test_what_a_table_on_a_device_says_does_no_harm():
+    """Segments out of order, beyond the arrays, over each other, at random: what is not left alone is updated."""
+    rng = np.random.default_rng(0)
+    wild = np.array([0, 1, 700, 2999, 3000, 3001, -1, 2**62, 2**63 - 1, -(2**63)])
+    for _ in range(40):
+        count = int(rng.integers(1, 100))
+        segments = np.where(
+            rng.random((count, 3)) < 0.1, rng.choice(wild, (count, 3)), rng.integers(0, 3000, (count, 3))
+        )
+        segments[:, 2] = rng.choice([-1, 0, 0, 0, 1], count)
+        steps, ticket, param = np.zeros(count, np.int64), np.zeros(1, np.uint32), np.zeros(3000)
+        with checked("random", seed=count) as executor:
+            run = _backend.executor(np.empty(0)).sgd_step
+            run(np.ones(3000), segments, np.array([[-1.0, 0, 0, 0, 0, 0]]), steps, ticket, param, None)
+            assert [str(finding) for finding in executor.findings()] == []
+        fits = (segments >= 0).all(1) & (segments[:, 0] <= 3000) & (segments[:, 1] <= 3000 - segments[:, 0])
+        fits &= segments[:, 2] == 0
+        most = np.zeros(3000)
+        for offset, length, _row in segments[fits]:
+            most[offset : offset + length] += 1
+        assert ((param >= 0) & (param <= most) & (param == np.rint(param))).all()
+        assert ticket[0] == 0
+
+
+@pytest.mark.parametrize("ticket", [1, 5, 6, 2**32 - 1])
+def test_a_ticket_on_a_device_that_is_not_0_does_no_harm(ticket):
+    """Steps may then go uncounted; what is updated is right."""
+    size, steps, tickets = 3000, np.array([3]), np.array([ticket], np.uint32)
+    grad, param, buffer = np.ones(size), np.ones(size), np.ones(size)
+    table = np.array([[0.5, 0.5, 0, 0, 0, 0]])
+    kernels().sgd_step(grad, np.array([[0, size, 0]]), table, steps, tickets, param, buffer)
+    assert (param == 1 - 0.5 * 1.5).all()
+    assert steps[0] in (3, 4)
+    assert tickets[0] < 6  # blocks of 512 elements
 
 
 def test_array_protocols():

@@ -159,9 +159,10 @@ def test_unwritten_global_memory(planted, right):
 def test_hand_over_between_blocks(planted, order, seed):
     planted.set_schedule(order, seed)
     x, y = inputs(64, 5)
-    assert run(planted, "last_block", x, y, np.zeros(1, np.int32), 1) == []
-    assert y[0] == 6
-    findings = run(planted, "last_block", x, y, np.zeros(1, np.int32), 0)
+    counter = np.zeros(1, np.uint32)
+    assert run(planted, "last_block", x, y, counter, 1) == []
+    assert (y[0], counter[0]) == (6, 0)
+    findings = run(planted, "last_block", x, y, counter, 0)
     assert {finding.kind for finding in findings} == {"data race"}
     assert "of another block" in findings[0].message
 

@@ -25,6 +25,23 @@ struct Group {
     memcpy(&bits, parts, sizeof bits);
   }
 
+  // As store_group.
+  __device__ __forceinline__ void store(T* memory, std::int64_t first, std::int64_t begin, std::int64_t end,
+                                        bool aligned) const {
+    constexpr int N = kVector<T>;
+    if (aligned && first >= begin && first + N <= end) {
+      *reinterpret_cast<uint4*>(memory + first) = bits;
+      return;
+    }
+    T parts[N];
+    memcpy(parts, &bits, sizeof bits);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      const std::int64_t i = first + j;
+      if (i >= begin && i < end) memory[i] = parts[j];
+    }
+  }
+
   __device__ __forceinline__ void unpack(accumulate_t<T> (&values)[kVector<T>]) const {
     T parts[kVector<T>];
     memcpy(parts, &bits, sizeof bits);

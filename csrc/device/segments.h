@@ -1,126 +1,185 @@
-// One launch over many segments of flat arrays, after one of a single block that counts the steps: the kernels and the
-// launcher of every optimizer step.
+// One launch over many segments of flat arrays: the kernel and the launcher of every optimizer step.
 #pragma once
 
-#include "device/vector.h"
+#include "device/group.h"
+#include "device/reduce.h"
 #include "dispatch.h"
 #include "segments.h"
 
-// Segment i for this step, its count raised; of length 0, and not counted, where the table says row -1, leaves the flat
-// arrays (of `size` elements) or needs a state that was not given.
-template <template <class> class Update, int States>
-__device__ __forceinline__ SegmentRow next_row(const SegmentTable& table, std::int64_t i, std::int64_t size) {
-  SegmentRow row{};
+constexpr int kSegmentThreads = 256;  // of a block, whose chunk of the flat arrays is a group of 16 bytes for each
+
+// Segments of a chunk that are looked at together, by the lanes of a warp. In a flat store, where each begins on a
+// multiple of 256 bytes, that is all of them.
+constexpr int kSegmentsTogether = 32;
+
+struct Segment {
+  std::int64_t begin, end;
+  const double* hyperparameters;  // null, and the segment empty, where it is left alone
+  unsigned states;                // bit k: state k is read and written
+};
+
+// Segment i; left alone where the table says row -1, leaves the flat arrays (of `size` elements) or needs a state that
+// was not given.
+template <class Rule>
+__device__ __forceinline__ Segment segment_at(const SegmentTable& table, std::int64_t i, std::int64_t size) {
   const std::int64_t offset = table.segments[3 * i], length = table.segments[3 * i + 1];
   const std::int64_t group = table.segments[3 * i + 2];
   if (group < 0 || group >= table.groups || offset < 0 || length < 0 || offset > size || length > size - offset) {
-    return row;
+    return {};
   }
-  const auto step = std::int64_t(std::uint64_t(table.steps[i]) + 1);  // whatever the table says, it may not overflow
-  Update<double>::fill(table.hyperparameters + group * table.columns, double(step), row.numbers);
-  const Update<double> update(row.numbers);
-#pragma unroll
-  for (int k = 0; k < States; k++) {
-    if (update.uses(k) && !(table.given >> k & 1)) return row;
-  }
-  if (update.counts()) table.steps[i] = step;
-  row.offset = offset;
-  row.length = length;
-  return row;
+  const double* hyperparameters = table.hyperparameters + group * table.columns;
+  const unsigned states = Rule::states(hyperparameters);
+  if (states & ~table.given) return {};
+  return {offset, offset + length, hyperparameters, states};
 }
 
-// Before a step: counts it and makes the row of each segment. One block, a thread per segment, kSegmentThreads of them
-// at a time; `done` blocks of the step go to earlier ones. N: elements in 16 bytes.
-template <template <class> class Update, int States>
-__global__ void __launch_bounds__(kSegmentThreads)
-    prepare_segments_kernel(SegmentTable table, std::int64_t size, std::int64_t N) {
-  SHARED_MEMORY(blocks, std::int64_t[kSegmentThreads]);
-  const int thread = int(threadIdx.x);
-  std::int64_t done = 0;
-  for (std::int64_t first = 0; first < table.count; first += kSegmentThreads) {
-    const std::int64_t i = first + thread;
-    SegmentRow row{};
-    if (i < table.count) row = next_row<Update, States>(table, i, size);
-    const std::int64_t groups = row.length ? (row.offset + row.length + N - 1) / N - row.offset / N : 0;
-    const std::int64_t mine = (groups + kSegmentThreads - 1) / kSegmentThreads;
-    blocks[thread] = mine;
-    for (int width = 1; width < kSegmentThreads; width *= 2) {  // now blocks[t] is the sum of `width` numbers up to t
-      __syncthreads();
-      const std::int64_t before = thread >= width ? blocks[thread - width] : 0;
-      __syncthreads();
-      blocks[thread] += before;
-    }
-    __syncthreads();
-    row.first_block = done + blocks[thread] - mine;
-    if (i < table.count) table.rows[i] = row;
-    done += blocks[kSegmentThreads - 1];
-    __syncthreads();
+// The last segment that begins at `element` or before, 0 where none does; for a whole warp. Of a table that is out of
+// order it is some segment.
+__device__ __forceinline__ std::int64_t segment_before(const SegmentTable& table, std::int64_t element) {
+  std::int64_t low = 0, count = table.count;  // it is one of these
+  while (count > 1) {
+    const std::int64_t stride = (count + 31) / 32, i = stride * (threadIdx.x % 32);
+    const bool begins = i < count && table.segments[3 * (low + i)] <= element;
+    const int found = __popc(__ballot_sync(kWholeWarp, begins));
+    const std::int64_t skipped = found > 1 ? stride * (found - 1) : 0;
+    low += skipped;
+    count = stride < count - skipped ? stride : count - skipped;
   }
-  if (thread == 0) table.rows[table.count].first_block = done;
+  return low;
 }
 
-// The last row whose first block is at most `number`; an empty segment shares its first block with the next.
-__device__ __forceinline__ const SegmentRow& segment_of_block(const SegmentRow* rows, std::int64_t count,
-                                                              std::int64_t number) {
-  std::int64_t low = 0, high = count - 1;
-  while (low < high) {
-    const std::int64_t middle = (low + high + 1) / 2;
-    if (rows[middle].first_block <= number) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
+// The first of segments [k, count) that has elements in [first, last), `count` where none has.
+__device__ __forceinline__ int next_segment(const Segment* segments, int k, int count, std::int64_t first,
+                                            std::int64_t last) {
+  while (k < count && segments[k].end <= first) k++;
+  return k < count && segments[k].begin < last ? k : count;
+}
+
+__device__ __forceinline__ std::int64_t next_step(const SegmentTable& table, std::int64_t i) {
+  return std::int64_t(std::uint64_t(table.steps[i]) + 1);  // whatever the table says, it may not overflow
+}
+
+template <class Rule>
+__device__ __forceinline__ void count_step(const SegmentTable& table, std::int64_t size) {
+  for (std::int64_t i = threadIdx.x; i < table.count; i += kSegmentThreads) {
+    const Segment segment = segment_at<Rule>(table, i, size);
+    if (segment.hyperparameters && Rule::counts(segment.hyperparameters)) table.steps[i] = next_step(table, i);
   }
-  return rows[low];
 }
 
 template <class T, int States>
-struct StateArrays {
-  T* array[States];  // null where the caller gave none
+struct StepArrays {
+  const T* grad;
+  T* param;
+  T* state[States];  // null where the caller gave none
+  bool aligned;
 };
 
-// One block per kSegmentThreads groups of 16 bytes of one segment; groups lie on multiples of 16 bytes of the flat
-// array, so only the first and the last of a segment can be partial. How many blocks have something to do is known on
-// the device alone; the grid is as large as it can be, and blocks beyond leave.
-//
-// Update<A>: constructed from a segment's numbers; `uses(k)` says whether state k is read and written for this segment,
-// `counts()` whether this step is counted, and `(g, p, states)` updates one element. Its `fill` makes the numbers.
-//
-// One resident block is enough: left to itself ptxas held the double SGD to 40 registers and spilled; it needs 42.
-template <class T, int States, template <class> class Update>
-__global__ void __launch_bounds__(kSegmentThreads, 1)
-    segments_kernel(const SegmentRow* rows, std::int64_t count, const T* grad, T* param, StateArrays<T, States> states,
-                    bool aligned) {
-  constexpr int N = kVector<T>;
+// A thread's group of every array.
+template <class T, int States>
+struct StepGroup {
+  static constexpr int N = kVector<T>;
   using A = accumulate_t<T>;
-  if (std::int64_t(blockIdx.x) >= rows[count].first_block) return;
-  const SegmentRow& row = segment_of_block(rows, count, blockIdx.x);
-  const std::int64_t begin = row.offset, end = row.offset + row.length;
-  const std::int64_t group = (std::int64_t(blockIdx.x) - row.first_block) * kSegmentThreads + threadIdx.x;
-  const std::int64_t first = (begin / N + group) * N;
-  if (first >= end) return;
-  const Update<A> update(row.numbers);
-  A g[N], p[N], s[States][N];
-  load_group<N>(g, grad, first, begin, end, aligned);
-  load_group<N>(p, param, first, begin, end, aligned);
+  Group<T> grad, param, state[States];
+
+  __device__ __forceinline__ void load(const StepArrays<T, States>& arrays, std::int64_t first, const Segment& in) {
+    grad.load(arrays.grad, first, in.begin, in.end, arrays.aligned);
+    param.load(arrays.param, first, in.begin, in.end, arrays.aligned);
 #pragma unroll
-  for (int k = 0; k < States; k++) {
-    if (update.uses(k)) load_group<N>(s[k], states.array[k], first, begin, end, aligned);
+    for (int k = 0; k < States; k++) {
+      if (in.states >> k & 1) state[k].load(arrays.state[k], first, in.begin, in.end, arrays.aligned);
+    }
   }
+
+  template <class Rule>
+  __device__ __forceinline__ void update(const Rule& rule) {
+    T g[N], p[N], s[States][N];
+    memcpy(g, &grad.bits, sizeof g);
+    memcpy(p, &param.bits, sizeof p);
+    memcpy(s, state, sizeof s);
 #pragma unroll
-  for (int j = 0; j < N; j++) {
-    A state[States];
+    for (int j = 0; j < N; j++) {
+      A moved = widen(p[j]), states[States];
 #pragma unroll
-    for (int k = 0; k < States; k++) state[k] = s[k][j];
-    update(g[j], p[j], state);
+      for (int k = 0; k < States; k++) states[k] = widen(s[k][j]);
+      rule(widen(g[j]), moved, states);
+      p[j] = narrow<T>(moved);
 #pragma unroll
-    for (int k = 0; k < States; k++) s[k][j] = state[k];
+      for (int k = 0; k < States; k++) s[k][j] = narrow<T>(states[k]);
+    }
+    memcpy(&param.bits, p, sizeof p);
+    memcpy(state, s, sizeof s);
   }
-  store_group<N>(param, p, first, begin, end, aligned);
+
+  __device__ __forceinline__ void store(const StepArrays<T, States>& arrays, std::int64_t first,
+                                        const Segment& in) const {
+    param.store(arrays.param, first, in.begin, in.end, arrays.aligned);
 #pragma unroll
-  for (int k = 0; k < States; k++) {
-    if (update.uses(k)) store_group<N>(states.array[k], s[k], first, begin, end, aligned);
+    for (int k = 0; k < States; k++) {
+      if (in.states >> k & 1) state[k].store(arrays.state[k], first, in.begin, in.end, arrays.aligned);
+    }
   }
+};
+
+// A group of 16 bytes of the flat arrays per thread, whichever segments it lies in; groups lie on multiples of 16 bytes
+// of the arrays. The numbers of a segment, which may take a `pow`, are made by a thread of the first warp while the
+// loads of the others are on their way; it loads after, as groups held beside a `pow` cost Adam 90 registers, not 64.
+//
+// Every block reads the counts of its segments, so the last to have done so raises them. The ticket tells which that
+// is. It is drawn early, because its answer takes as long as a load.
+//
+// Update<A>: `states(h)` are the states that hyperparameters h need, as bits, `counts(h)` whether a step is counted,
+// Update(h, step) makes the numbers, `(g, p, states)` updates one element.
+template <class T, int States, template <class> class Update>
+__global__ void __launch_bounds__(kSegmentThreads)
+    segments_kernel(SegmentTable table, StepArrays<T, States> arrays, std::int64_t size) {
+  constexpr int N = kVector<T>;
+  using Rule = Update<accumulate_t<T>>;
+  SHARED_MEMORY(segments, Segment[kSegmentsTogether]);
+  SHARED_MEMORY(rules, Rule[kSegmentsTogether]);
+  SHARED_MEMORY(is_last, bool);
+  const int thread = int(threadIdx.x);
+  const bool looks = thread < kSegmentsTogether;
+  const std::int64_t chunk = std::int64_t(blockIdx.x) * kSegmentThreads * N, chunk_end = chunk + kSegmentThreads * N;
+  const std::int64_t first = chunk + thread * N;
+  std::int64_t i = looks ? segment_before(table, chunk) + thread : 0;
+  bool more = false;
+  do {
+    if (more) __syncthreads();
+    const bool begins = looks && i < table.count && table.segments[3 * i] < chunk_end;
+    Segment mine{};
+    double step = 0;
+    if (begins) {
+      mine = segment_at<Rule>(table, i, size);
+      step = double(next_step(table, i));
+    }
+    if (looks) segments[thread] = mine;
+    const int count = __syncthreads_count(begins);
+    more = count == kSegmentsTogether;
+    const bool draws = thread == 0 && !more;
+    unsigned drawn = 0;
+    if (draws) {
+      __threadfence();
+      drawn = atomicInc(table.ticket, gridDim.x - 1);
+    }
+    if (mine.hyperparameters) rules[thread] = Rule(mine.hyperparameters, step);
+    if (draws) {
+      is_last = drawn == gridDim.x - 1;
+      if (is_last) __threadfence();
+    }
+    StepGroup<T, States> group{};
+    int k = next_segment(segments, 0, count, first, first + N);
+    if (k < count) group.load(arrays, first, segments[k]);
+    __syncthreads();
+    while (k < count) {
+      group.update(rules[k]);
+      group.store(arrays, first, segments[k]);
+      k = next_segment(segments, k + 1, count, first, first + N);
+      if (k < count) group.load(arrays, first, segments[k]);
+    }
+    i += kSegmentsTogether;
+  } while (more);
+  if (is_last) count_step<Rule>(table, size);
 }
 
 template <template <class> class Update, class... States>
@@ -128,18 +187,14 @@ void launch_segments(const SegmentTable& table, const ArrayView& grad, const Arr
                      const States&... states) {
   constexpr int kStates = sizeof...(States);
   if (table.count == 0) return;
-  const std::int64_t vector = 16 / dtype_bytes(grad.dtype);
-  // A segment adds at most two partial groups and one partial block to those of its elements.
-  const std::int64_t blocks = ceil_div(grad.size, kSegmentThreads * vector) + table.count +
-                              ceil_div(table.count, kSegmentThreads);
+  const std::int64_t groups = ceil_div(grad.size, 16 / dtype_bytes(grad.dtype));
+  const std::int64_t blocks = std::max<std::int64_t>(ceil_div(groups, kSegmentThreads), 1);  // one counts, at least
   if (blocks > 0x7fffffff) throw TooLarge("too many elements for one launch");
   const bool aligned = vector_aligned(grad) && vector_aligned(param) && (vector_aligned(states) && ...);
   const simt::LaunchConfig config{dim3(static_cast<unsigned>(blocks)), dim3(kSegmentThreads), 0, stream};
-  simt::launch({dim3(1), dim3(kSegmentThreads), 0, stream}, prepare_segments_kernel<Update, kStates>, table, grad.size,
-               vector);
   dispatch_float(grad.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    simt::launch(config, segments_kernel<T, kStates, Update>, table.rows, table.count, grad.as<const T>(),
-                 param.as<T>(), StateArrays<T, kStates>{{states.template as<T>()...}}, aligned);
+    const StepArrays<T, kStates> arrays{grad.as<const T>(), param.as<T>(), {states.template as<T>()...}, aligned};
+    simt::launch(config, segments_kernel<T, kStates, Update>, table, arrays, grad.size);
   });
 }

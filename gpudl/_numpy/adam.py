@@ -16,12 +16,16 @@ def adam_step(
     segments: np.ndarray,
     hyperparameters: np.ndarray,
     steps: np.ndarray,
+    ticket: np.ndarray,
     param: np.ndarray,
     exp_avg: np.ndarray,
     exp_avg_sq: np.ndarray,
     max_exp_avg_sq: np.ndarray | None,
 ) -> None:
-    """segments (n, 3): offset, length, row; hyperparameters (groups, 8); steps (n,): see `gpudl.ops.adam`."""
+    """segments (n, 3): offset, length, row; hyperparameters (groups, 8); steps (n,): see `gpudl.ops.adam`.
+
+    ticket : for kernels.
+    """
     rows = segments[:, 2]
     steps[rows >= 0] += 1
     table, steps_and_rows = hyperparameters.tolist(), list(zip(steps.tolist(), rows.tolist(), strict=True))

@@ -14,12 +14,16 @@ def rmsprop_step(
     segments: np.ndarray,
     hyperparameters: np.ndarray,
     steps: np.ndarray,
+    ticket: np.ndarray,
     param: np.ndarray,
     square_avg: np.ndarray,
     grad_avg: np.ndarray | None,
     momentum_buffer: np.ndarray | None,
 ) -> None:
-    """segments (n, 3): offset, length, row; hyperparameters (groups, 8); steps (n,): see `gpudl.ops.rmsprop`."""
+    """segments (n, 3): offset, length, row; hyperparameters (groups, 8); steps (n,): see `gpudl.ops.rmsprop`.
+
+    ticket : for kernels.
+    """
     rows, table = segments[:, 2].tolist(), hyperparameters.tolist()
     steps[segments[:, 2] >= 0] += 1
 

@@ -13,10 +13,14 @@ def sgd_step(
     segments: np.ndarray,
     hyperparameters: np.ndarray,
     steps: np.ndarray,
+    ticket: np.ndarray,
     param: np.ndarray,
     momentum_buffer: np.ndarray | None,
 ) -> None:
-    """segments (n, 3): offset, length, row; hyperparameters (groups, 6); steps (n,): see `gpudl.ops.sgd`."""
+    """segments (n, 3): offset, length, row; hyperparameters (groups, 6); steps (n,): see `gpudl.ops.sgd`.
+
+    ticket : for kernels.
+    """
     rows, table = segments[:, 2].tolist(), hyperparameters.tolist()
     if hyperparameters[:, 1].any():  # the first step with momentum fills the buffer
         steps[[row >= 0 and table[row][1] != 0 for row in rows]] += 1

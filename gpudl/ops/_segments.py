@@ -44,35 +44,40 @@ def require_step(
 ) -> ModuleType:
     """Check all arrays of an optimizer step; return the executor.
 
-    tables : segments, hyperparameters and steps. needs : column of hyperparameters -> the state it needs where not 0.
+    tables : segments, hyperparameters, steps and ticket.
+    needs : column of hyperparameters -> the state it needs where not 0.
     What a table on a GPU holds is not looked at, as that would wait for it: kernels leave alone what does not fit.
     """
     _arrays.require_arrays(op, grad=grad, **tables)
     executor = require_flat(op, grad=grad, **written)
-    require_writeable(op, **written, steps=tables["steps"])
+    require_writeable(op, **written, steps=tables["steps"], ticket=tables["ticket"])
     _require_tables(op, columns, **tables)
     if isinstance(grad, np.ndarray) and len(tables["segments"]):
         _require_values(op, grad.size, **tables)
+        segments, hyperparameters = tables["segments"], tables["hyperparameters"]
         for flag, state in needs.items():
-            if written[state] is None and _is_used(columns.index(flag), **tables):
+            if written[state] is None and _is_used(columns.index(flag), segments, hyperparameters):
                 raise ValueError(f"{op}: {flag} needs {state}, got None")
     return executor
 
 
-def _is_used(column: int, segments: np.ndarray, hyperparameters: np.ndarray, steps: np.ndarray) -> bool:
+def _is_used(column: int, segments: np.ndarray, hyperparameters: np.ndarray) -> bool:
     """Whether a segment has anything but 0 in a column of hyperparameters."""
     rows = segments[:, 2]
     return bool(hyperparameters[:, column].any() and hyperparameters[rows[rows >= 0], column].any())
 
 
 def _require_tables(
-    op: str, columns: tuple[str, ...], segments: Array, hyperparameters: Array, steps: Array
+    op: str, columns: tuple[str, ...], segments: Array, hyperparameters: Array, steps: Array, ticket: Array
 ) -> None:
     for name, table, dtype in (
         ("segments", segments, np.int64),
         ("hyperparameters", hyperparameters, np.float64),
         ("steps", steps, np.int64),
+        ("ticket", ticket, np.uint32),
     ):
+        if table is None:
+            raise TypeError(f"{op}: {name} must be a NumPy or CuPy array, got None")
         if table.dtype != dtype:
             raise TypeError(f"{op}: {name} must be {np.dtype(dtype)}, got {table.dtype}")
         if not table.flags.c_contiguous:
@@ -85,20 +90,34 @@ def _require_tables(
             f"got {hyperparameters.shape}"
         )
     _arrays.require_shape(op, "steps", steps, (len(segments),), "one per segment")
+    _arrays.require_shape(op, "ticket", ticket, (1,), "a counter of the kernel")
 
 
 def _require_values(
-    op: str, size: int, segments: np.ndarray, hyperparameters: np.ndarray, steps: np.ndarray
+    op: str,
+    size: int,
+    segments: np.ndarray,
+    hyperparameters: np.ndarray,
+    steps: np.ndarray,
+    ticket: np.ndarray,
 ) -> None:
     offsets, lengths, rows = segments.T
-    ends, groups = offsets + lengths, len(hyperparameters)
-    order = np.argsort(offsets, kind="stable")
-    overlap = (ends[order][:-1] > offsets[order][1:]).any()
-    if offsets.min() < 0 or lengths.min() < 0 or ends.max() > size or overlap:
+    if not _follow_each_other(offsets, lengths, size):
         raise ValueError(
-            f"{op}: segments must be disjoint spans of [0, {size}), got {segments[:, :2].tolist()}"
+            f"{op}: segments must be disjoint spans of [0, {size}) in ascending order, "
+            f"got {segments[:, :2].tolist()}"
         )
+    groups = len(hyperparameters)
     if rows.min() < -1 or rows.max() >= groups:
         raise ValueError(f"{op}: rows of segments must be in [-1, {groups}), got {rows.tolist()}")
     if steps.min() < 0:
         raise ValueError(f"{op}: steps must be at least 0, got {int(steps.min())}")
+    if ticket[0] != 0:
+        raise ValueError(f"{op}: ticket must be 0, got {int(ticket[0])}")
+
+
+def _follow_each_other(offsets: np.ndarray, lengths: np.ndarray, size: int) -> bool:
+    """Whether spans lie in [0, size), each behind the one before; of ends that lie elsewhere, none is formed."""
+    if offsets.min() < 0 or lengths.min() < 0 or (offsets > size - lengths).any():
+        return False
+    return bool((offsets[1:] >= offsets[:-1] + lengths[:-1]).all())

@@ -26,11 +26,12 @@ class StepTables:
         self.segments = xp.asarray(self._segments.copy())
         self.hyperparameters = xp.zeros((groups, columns))
         self.steps = xp.zeros(len(store.slots), np.int64)
+        self.ticket = xp.zeros(1, np.uint32)
 
     @property
-    def arrays(self) -> tuple[Array, Array, Array]:
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
         """As the operators take them, after grad."""
-        return self.segments, self.hyperparameters, self.steps
+        return self.segments, self.hyperparameters, self.steps, self.ticket
 
     def update(self, rows: list[int], values: list[list[float]]) -> None:
         """rows : for each slot its group, or -1 to leave it alone; values : the hyperparameters of each group."""

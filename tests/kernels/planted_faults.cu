@@ -135,11 +135,11 @@ __global__ void deadlock_kernel(const float* x, float* y) {
 
 // The last block to finish adds up the partial sums. Fault: no fence before the counter that hands them over.
 template <bool Right>
-__global__ void last_block_kernel(const float* x, float* y, int* counter) {
+__global__ void last_block_kernel(const float* x, float* y, unsigned* counter) {
   if (threadIdx.x != 0) return;
   y[1 + blockIdx.x] = x[blockIdx.x];
   if (Right) __threadfence();
-  if (atomicAdd(counter, 1) != int(gridDim.x) - 1) return;
+  if (atomicInc(counter, gridDim.x - 1) != gridDim.x - 1) return;
   float sum = 0;
   for (unsigned i = 0; i < gridDim.x; i++) sum += y[1 + i];
   y[0] = sum;
@@ -191,7 +191,7 @@ extern "C" void launch_unwritten_global(const float* x, float* y, std::int64_t n
   choose(right != 0, static_cast<int>(n / kThreads + 1), unwritten_global_kernel<true>, unwritten_global_kernel<false>,
          x, y, n);
 }
-extern "C" void launch_last_block(const float* x, float* y, int* counter, std::int64_t right) {
+extern "C" void launch_last_block(const float* x, float* y, unsigned* counter, std::int64_t right) {
   choose(right != 0, 4, last_block_kernel<true>, last_block_kernel<false>, x, y, counter);
 }
 extern "C" void launch_column_read(const float* x, float* y) {
