@@ -66,6 +66,9 @@ CASES = {
     "winograd rows, 3x7": ((25, 32, 9, 10), (33, 32, 3, 7), {"padding": (0, 5)}),
     "winograd rows, flat": ((350, 32, 1, 6), (32, 32, 3, 3), {"padding": (6, 1)}),
     "scatter": ((5, 32, 11, 9), (33, 32, 3, 3), {"stride": (2, 2), "padding": (1, 1)}),
+    "scatter, whole rows": ((5, 16, 12, 10), (20, 16, 3, 3), {"stride": (2, 2), "padding": (1, 1)}),
+    "scatter, rows and columns left": ((3, 16, 13, 11), (16, 16, 2, 3), {"stride": (2, 2)}),
+    "scatter, one tap": ((4, 16, 6, 7), (18, 16, 1, 1), {"stride": (2, 3)}),
     "scatter, dilated": (
         (3, 33, 12, 13),
         (64, 33, 3, 2),
