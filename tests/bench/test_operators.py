@@ -11,7 +11,7 @@ import pytest
 from gpudl.bench import operators, training
 from gpudl.bench.contender import CONTENDERS
 from gpudl.bench.cpu import CpuDevice
-from gpudl.bench.device import Ceilings
+from gpudl.bench.device import Ceilings, host_float64
 from gpudl.bench.measure import cast, error_of, measure
 from gpudl.bench.operators import (
     _large,
@@ -38,6 +38,7 @@ from gpudl.bench.operators import (
     transforms,
 )
 from gpudl.bench.problem import OPERATORS
+from tests.support.arrays import assert_refuses
 
 operators.load()
 
@@ -261,7 +262,8 @@ def work_of(name, words):
 
 
 @pytest.mark.parametrize(
-    "name", ["gaussian_noise_forward", "philox_uniform", "philox_normal", "dropout2d_forward"]
+    "name",
+    ["gaussian_noise_forward", "philox_uniform", "philox_normal", "dropout2d_forward"],
 )
 def test_moments_tell_noise_from_none(name):
     """What leaves its input as it is would be wrong."""
@@ -315,6 +317,93 @@ def test_work_of_a_training_step():
     lenet = work_of("training_step", "LeNet, 128 x (1, 28, 28)")
     assert lenet.flops == 128 * 2 * (3 * 416_520 - 28 * 28 * 6 * 25)
     assert lenet.bytes_moved("float32") == 28 * 61_706
+
+
+def forgets_the_bias(model, optimizer):
+    """The last layer's is never moved."""
+    step = step_of(model, optimizer)
+
+    def call():
+        kept = list(model.parameters())[-1].data.copy()
+        loss = step()
+        list(model.parameters())[-1].data = kept
+        return loss
+
+    return call
+
+
+def goes_once(model, optimizer):
+    step = step_of(model, optimizer)
+    losses = []
+
+    def call():
+        losses.append(step() if not losses else losses[0])
+        return losses[0]
+
+    return call
+
+
+def climbs(model, optimizer):
+    optimizer.param_groups[0]["maximize"] = True
+    return step_of(model, optimizer)
+
+
+def runs(model, optimizer):
+    optimizer.param_groups[0]["lr"] = 2 * step.LR
+    return step_of(model, optimizer)
+
+
+def step_of(model, optimizer):
+    inputs = step.problem("LeNet", 32).inputs(np.random.default_rng(0))
+    return step.gpudl_step(model, optimizer, inputs["x"], inputs["target"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, forgets_the_bias, goes_once, climbs, runs], ids=lambda wrong: wrong and wrong.__name__
+)
+def test_a_step_is_verified_by_losses_and_movements(wrong):
+    problem = step.problem("LeNet", 32)
+    right = problem.expected(problem.inputs(np.random.default_rng(0)))
+    model = training.gpudl_model("LeNet")
+    call = (wrong or step_of)(model, step.gpudl_adam(model))
+    results = problem.compared(tuple(map(host_float64, step.gpudl_verified(call, model).results())))
+    assert len(results) == step.VERIFIED + 10
+    error = problem.error(results, right)
+    assert (error > 1.2 * problem.allowed_error) if wrong else (error < 0.01 * problem.allowed_error)
+    results[-1][0] = np.nan
+    assert problem.error(results, right) > 1e300
+    assert_refuses(lambda: problem.error(results[:-1], right), ValueError, "results of shapes")
+
+
+def losses_of(prepared):
+    return [float(host_float64(each)) for each in prepared.results()[: step.VERIFIED]]
+
+
+def test_steps_that_were_taken_can_be_forgotten():
+    """A graph takes steps before it is captured, and begins anew in the same memory."""
+    inputs = step.problem("LeNet", 8).inputs(np.random.default_rng(0))
+    model = training.gpudl_model("LeNet")
+    initial = {name: value.copy() for name, value in model.state_dict().items()}
+    optimizer = step.gpudl_adam(model)
+    prepared = step.gpudl_verified(step.gpudl_step(model, optimizer, **inputs), model)
+    first, second = losses_of(prepared), losses_of(prepared)
+    place = next(model.parameters()).data.ctypes.data
+    step.gpudl_forget(model, initial, optimizer)
+    assert losses_of(prepared) == first != second
+    assert next(model.parameters()).data.ctypes.data == place
+
+
+@pytest.mark.torch
+def test_steps_of_pytorch_that_were_taken_can_be_forgotten():
+    torch = pytest.importorskip("torch")
+    inputs = step.problem("LeNet", 8).inputs(np.random.default_rng(0))
+    x, target = torch.from_numpy(inputs["x"]), torch.from_numpy(inputs["target"])
+    model, optimizer = step.torch_adam("LeNet", x)
+    initial = {name: value.clone() for name, value in model.state_dict().items()}
+    prepared = step.torch_verified(step.torch_step(model, optimizer, x, target), model)
+    first, second = losses_of(prepared), losses_of(prepared)
+    step.torch_forget(model, initial, optimizer)
+    assert losses_of(prepared) == first != second
 
 
 def test_limits_of_clipping_go_down():
