@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from gpudl import ops
 from gpudl.bench import operators, training
 from gpudl.bench.contender import CONTENDERS
 from gpudl.bench.cpu import CpuDevice
@@ -72,6 +73,7 @@ def small_problems():
         moves.concat_problem(IMAGE, (2, 4, 5, 7)), moves.unflatten_problem(IMAGE), moves.crop_problem(IMAGE, 2),
         moves.split_problem(IMAGE, (2, 4, 5, 7)), noise.noise_problem((4, 8, 64, 64)),
     ]  # fmt: skip
+    problems += [noise.words_problem((131_072,)), noise.words_problem((1024, 128))]
     problems += [noise.number_problem(kind, 131_072) for kind in noise.MOMENTS]
     problems += [flat.problem(name, 1001) for name in flat.PASSES]
     for each in activations.ACTIVATIONS:
@@ -101,6 +103,7 @@ def small_problems():
         problems += [getattr(softmax, f"{direction}_problem")(name, (6, 5)) for name in softmax.NAMES]
         for kind, size in small_pools():
             problems.append(getattr(pool, f"{direction}_problem")(kind, size))
+    problems += [pool.indices_problem(pool.window((2, 3, 9, 7), *numbers)) for numbers in ((2, 2), (3, 2, 1))]
     problems += [optimizers.step_problem(kind, LAYER) for kind in optimizers.KINDS]
     problems += [optimizers.clip_problem(LAYER), optimizers.average_problem(LAYER)]
     problems += [
@@ -150,6 +153,12 @@ def passes(row):
 
 def test_every_operator_has_a_small_problem_here():
     assert {problem.operator for problem in small_problems()} == set(OPERATORS)
+
+
+def test_every_operator_of_ops_is_measured():
+    by_others = {"flat_average": "ema_update", "flat_clip_norm": "clip_grad_norm"}
+    missing = [name for name in ops.__all__ if by_others.get(name, name) not in OPERATORS]
+    assert missing == [], "operators without a benchmark: give them problems in gpudl/bench/operators"
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -263,7 +272,7 @@ def work_of(name, words):
 
 @pytest.mark.parametrize(
     "name",
-    ["gaussian_noise_forward", "philox_uniform", "philox_normal", "dropout2d_forward"],
+    ["gaussian_noise_forward", "philox_uniform", "philox_normal", "philox_uint32", "dropout2d_forward"],
 )
 def test_moments_tell_noise_from_none(name):
     """What leaves its input as it is would be wrong."""
