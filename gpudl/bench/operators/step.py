@@ -23,7 +23,8 @@ EPS = 1e-2
 VERIFIED = 3  # steps
 # Images of a large batch, which repeats them: its loss and gradients are theirs, which float64 gives in seconds.
 DISTINCT = {"LeNet": 32, "CIFAR ResNet-20": 32, "ResNet-50": 4}
-TOLERANCE = 1e-2  # of the losses after up to fifty layers in float32, or in float16 by autocast
+# Of the losses after up to fifty layers in float32, or in float16 by autocast: 0.005 is that of ResNet-50's second one.
+TOLERANCE = 2e-2
 # Of the norm of how far a parameter has moved. On the CIFAR ResNet-20 it is up to 0.03 in float32 and 0.22 by autocast
 # to float16, of vectors of 16; where nothing moves, and at twice the learning rate, it is 1.
 MOVED_TOLERANCE = 0.5
