@@ -77,7 +77,7 @@ class Problem:
     tolerance: float | None = None
     group: str = ""
     dtype: str = "float32"
-    dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
+    dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16", "float64")
     devices: tuple[str, ...] = ("cpu", "cuda")
     quick: bool = False
     calls: int | None = None

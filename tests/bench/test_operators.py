@@ -180,6 +180,23 @@ def test_a_contender_whose_library_is_missing_is_unsupported(monkeypatch):
     assert rows["PyTorch"].detail.endswith(": pip install 'gpudl[bench]'")
 
 
+# Random numbers, counts, images and whole networks have one dtype.
+IN_FLOAT32 = {
+    "confusion_counts", "top_k_correct", "philox_uint32", "philox_uint32_rows", "philox_uniform", "philox_normal",
+    "ema_update", "training_step", "training_epoch", "lenet_to_accuracy", "cifar_resnet_to_accuracy",
+    "image_affine", "image_color", "image_crop", "image_erase", "image_normalize", "image_resize",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - IN_FLOAT32))
+def test_contenders_pass_in_float64(name):
+    for problem in small_problems():
+        if problem.operator == name:
+            for row in rows_of(problem.of("float64")):
+                assert "float64" in problem.dtypes
+                assert passes(row), (row.workload, row.contender, row.error, row.detail)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_gpudl_passes_in_half_precision(dtype):
     for problem in small_problems():
