@@ -32,6 +32,7 @@ _HINT = {
     "simt": "`python -m gpudl.simt` builds it where g++ and pybind11 are",
     "cuda": "`pip install .` builds it where nvcc is; NumPy arrays work without it",
 }
+_ANEW = {"simt": "`python -m gpudl.simt`", "cuda": "`pip install .`"}
 _loaded: dict[str, ModuleType] = {}
 
 
@@ -49,8 +50,21 @@ def _load(backend: str) -> ModuleType:
                 f"backend {backend!r}: this install of gpudl has no {_MODULES[backend]} "
                 f"({_PURPOSE[backend]}): {_why_missing(backend) or error}. {_HINT[backend]}."
             ) from error
+        if backend != "cpu":
+            _require_current(backend, module)
         _loaded[backend] = module
     return module
+
+
+def _require_current(backend: str, module: ModuleType) -> None:
+    """BackendError for a compiled module that another version of gpudl has left behind."""
+    from gpudl.simt import _build
+
+    if not _build.is_current(module):
+        raise BackendError(
+            f"backend {backend!r}: {module.__file__} was built from other kernel sources than those of this gpudl. "
+            f"{_ANEW[backend]} builds it anew."
+        )
 
 
 def _why_missing(backend: str) -> str | None:

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 
 import gpudl
 from gpudl import _backend, nn, ops
+from gpudl.simt import _build, _compile
 from tests.support.arrays import assert_refuses, bad_calls
 
 X = np.ones((2, 3), np.float32)
@@ -58,6 +60,34 @@ def run_python(code, **environment):
         check=False,
         env={**os.environ, **environment},
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("simt", "`python -m gpudl.simt`"), ("cuda", "`pip install .`")],
+    ids=["simt", "cuda"],
+)
+def test_kernels_of_another_version_are_refused(monkeypatch, name, remedy):
+    """Such as a module that an upgrade of the package has left in its folder."""
+    left = types.ModuleType(f"gpudl._{name}")
+    left.__file__ = f"/somewhere/_{name}.so"
+    monkeypatch.setitem(sys.modules, left.__name__, left)
+    monkeypatch.delitem(_backend._loaded, name, raising=False)
+    words = f"backend '{name}': /somewhere/_{name}.so was built from other kernel sources than those of this gpudl. {remedy}"
+    for digest in (None, "0" * 64):
+        if digest is not None:
+            left.__sources__ = digest
+        assert_refuses(lambda: gpudl.use_backend(name), gpudl.BackendError, words)
+        assert words in _backend.unavailable_because(name)
+    left.__sources__ = _compile.sources_digest(_build.sources())
+    with gpudl.use_backend(name):
+        assert gpudl.current_backend() == name
+    monkeypatch.delitem(_backend._loaded, name)
+
+
+def test_without_sources_there_is_nothing_to_compare(monkeypatch):
+    monkeypatch.setattr(_build, "sources", lambda: None)
+    assert _build.is_current(types.ModuleType("gpudl._cuda"))
 
 
 def test_environment_chooses_the_backend():
