@@ -114,14 +114,9 @@ def unavailable_because(backend: str) -> str | None:
     return None
 
 
-def _backend_from_environment() -> str:
-    name = os.environ.get("GPUDL_DEVICE", "cpu")
-    if name not in BACKENDS:
-        raise ValueError(f"GPUDL_DEVICE: expected one of {', '.join(BACKENDS)}, got {name!r}")
-    return name
-
-
-_current = _backend_from_environment()
+# What is no name of a backend is refused where one is needed first: an import that fails would leave the command line
+# no way to say so.
+_current = os.environ.get("GPUDL_DEVICE", "cpu")
 
 
 class _BackendChoice:
@@ -165,7 +160,9 @@ def require_backend(what: str, backend: object) -> None:
 
 
 def current_backend() -> str:
-    """The name given to the last `use_backend`, or GPUDL_DEVICE, or "cpu"."""
+    """The name given to the last `use_backend`, or GPUDL_DEVICE, or "cpu"; ValueError where it is none of BACKENDS."""
+    if _current not in BACKENDS:
+        raise ValueError(f"GPUDL_DEVICE: expected one of {', '.join(BACKENDS)}, got {_current!r}")
     return _current
 
 
@@ -186,7 +183,7 @@ def executor(array: Array) -> ModuleType:
 
 def numpy_executor() -> ModuleType:
     """The module whose operators run NumPy arrays: `_numpy` or `_simt`."""
-    return _load("simt" if _current == "simt" else "cpu")
+    return _load("simt" if current_backend() == "simt" else "cpu")
 
 
 def array_module(array: Array) -> ModuleType:
