@@ -113,8 +113,11 @@ def build(library: Path, folder: Path, *, strict: bool = False) -> list[Path]:
         *common, "-O1", "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall,-Wextra", "-DGPUDL_MODULE=_cuda",
         "-isystem", pybind11.get_include(), "-isystem", sysconfig.get_path("include"),
     )  # fmt: skip
+    digest = f"-DGPUDL_SOURCES={compile_.sources_digest(CSRC)}"
     units = [
-        compile_.Unit(path, command, folder / f"{path.name}.o")
+        compile_.Unit(
+            path, (*command, digest) if path.name == "sources.cpp" else command, folder / f"{path.name}.o"
+        )
         for pattern, command in (("*.cu", kernels), ("*.cpp", binding))
         for path in sorted(CSRC.glob(pattern))
     ]

@@ -2,6 +2,7 @@
 #include "array_from_python.h"
 #include "bindings.h"
 #include "errors.h"
+#include "sources.h"
 
 namespace py = pybind11;
 
@@ -78,4 +79,5 @@ PYBIND11_MODULE(GPUDL_MODULE, module) {
     names.append(op.name);
   }
   module.attr("__all__") = names;
+  module.attr("__sources__") = sources_digest();
 }

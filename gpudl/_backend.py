@@ -32,6 +32,7 @@ _HINT = {
     "simt": "`python -m gpudl.simt` builds it where g++ and pybind11 are",
     "cuda": "`pip install .` builds it where nvcc is; NumPy arrays work without it",
 }
+_ANEW = {"simt": "`python -m gpudl.simt`", "cuda": "`pip install .`"}
 _loaded: dict[str, ModuleType] = {}
 
 
@@ -49,8 +50,21 @@ def _load(backend: str) -> ModuleType:
                 f"backend {backend!r}: this install of gpudl has no {_MODULES[backend]} "
                 f"({_PURPOSE[backend]}): {_why_missing(backend) or error}. {_HINT[backend]}."
             ) from error
+        if backend != "cpu":
+            _require_current(backend, module)
         _loaded[backend] = module
     return module
+
+
+def _require_current(backend: str, module: ModuleType) -> None:
+    """BackendError for a compiled module that another version of gpudl has left behind."""
+    from gpudl.simt import _build
+
+    if not _build.is_current(module):
+        raise BackendError(
+            f"backend {backend!r}: {module.__file__} was built from other kernel sources than those of this gpudl. "
+            f"{_ANEW[backend]} builds it anew."
+        )
 
 
 def _why_missing(backend: str) -> str | None:
@@ -100,14 +114,9 @@ def unavailable_because(backend: str) -> str | None:
     return None
 
 
-def _backend_from_environment() -> str:
-    name = os.environ.get("GPUDL_DEVICE", "cpu")
-    if name not in BACKENDS:
-        raise ValueError(f"GPUDL_DEVICE: expected one of {', '.join(BACKENDS)}, got {name!r}")
-    return name
-
-
-_current = _backend_from_environment()
+# What is no name of a backend is refused where one is needed first: an import that fails would leave the command line
+# no way to say so.
+_current = os.environ.get("GPUDL_DEVICE", "cpu")
 
 
 class _BackendChoice:
@@ -151,7 +160,9 @@ def require_backend(what: str, backend: object) -> None:
 
 
 def current_backend() -> str:
-    """The name given to the last `use_backend`, or GPUDL_DEVICE, or "cpu"."""
+    """The name given to the last `use_backend`, or GPUDL_DEVICE, or "cpu"; ValueError where it is none of BACKENDS."""
+    if _current not in BACKENDS:
+        raise ValueError(f"GPUDL_DEVICE: expected one of {', '.join(BACKENDS)}, got {_current!r}")
     return _current
 
 
@@ -172,7 +183,7 @@ def executor(array: Array) -> ModuleType:
 
 def numpy_executor() -> ModuleType:
     """The module whose operators run NumPy arrays: `_numpy` or `_simt`."""
-    return _load("simt" if _current == "simt" else "cpu")
+    return _load("simt" if current_backend() == "simt" else "cpu")
 
 
 def array_module(array: Array) -> ModuleType:

@@ -156,6 +156,53 @@ def orthogonal_(tensor: Any, gain: float = 1.0, generator: random.Generator | No
     return _fill("orthogonal_", tensor, generator, draw)
 
 
+def eye_(tensor: Any) -> Any:
+    """Fill a matrix with the identity: ones on its diagonal, zeros elsewhere."""
+    array = _matrix("eye_", tensor)
+    return _write(tensor, np.eye(*array.shape))
+
+
+def dirac_(tensor: Any, groups: int = 1) -> Any:
+    """Fill the weight (O, I, ...) of a convolution so that it hands on as many of its channels as it can.
+
+    In each of `groups` groups of O / groups filters, filter d is 1 at channel d, in the middle of the window, and 0
+    elsewhere. 1, 2 or 3 axes of the window.
+    """
+    array = _array("dirac_", tensor)
+    groups = _arrays.integer("dirac_", "groups", groups, minimum=1)
+    if array.ndim not in (3, 4, 5):
+        raise ValueError(f"dirac_: tensor must have 3, 4 or 5 axes, got shape {tuple(array.shape)}")
+    if array.shape[0] % groups:
+        raise ValueError(f"dirac_: groups must divide the {array.shape[0]} filters of tensor, got {groups}")
+    values, filters = np.zeros(array.shape), array.shape[0] // groups
+    middle = tuple(extent // 2 for extent in array.shape[2:])
+    if 0 not in array.shape:
+        for i in range(min(filters, array.shape[1])):
+            values[(slice(i, None, filters), i, *middle)] = 1
+    return _write(tensor, values)
+
+
+def sparse_(
+    tensor: Any, sparsity: float, std: float = 0.01, generator: random.Generator | None = None
+) -> Any:
+    """Draw a matrix from N(0, std^2), and set ceil(sparsity * rows) elements of each column to 0; 0 <= sparsity <= 1.
+
+    Martens, ICML 2010.
+    """
+    op = "sparse_"
+    _matrix(op, tensor)
+    sparsity = _arrays.real(op, "sparsity", sparsity, minimum=0.0, maximum=1.0)
+    std = _arrays.real(op, "std", std, minimum=0.0)
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        values = rng.normal(0.0, std, shape)
+        rows = rng.permuted(np.broadcast_to(np.arange(shape[0])[:, None], shape), axis=0)
+        np.put_along_axis(values, rows[: math.ceil(sparsity * shape[0])], 0.0, axis=0)
+        return values
+
+    return _fill(op, tensor, generator, draw)
+
+
 def fans(op: str, tensor: Any) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight (O, I, ...): I and O times the receptive field."""
     shape = _array(op, tensor).shape
@@ -185,6 +232,13 @@ def _array(op: str, tensor: Any) -> Array:
     return array
 
 
+def _matrix(op: str, tensor: Any) -> Array:
+    array = _array(op, tensor)
+    if array.ndim != 2:
+        raise ValueError(f"{op}: tensor must have 2 axes, got shape {tuple(array.shape)}")
+    return array
+
+
 def _fill(op: str, tensor: Any, generator: random.Generator | None, draw: Any) -> Any:
     """Draw in float64 on the host, so that all dtypes and devices start from the same values."""
     array = _array(op, tensor)
@@ -192,6 +246,11 @@ def _fill(op: str, tensor: Any, generator: random.Generator | None, draw: Any) -
         raise TypeError(
             f"{op}: generator must be a gpudl.random.Generator or None, got {type(generator).__name__}"
         )
-    values = draw((generator or random.default_generator).numpy(), array.shape).astype(array.dtype)
+    return _write(tensor, draw((generator or random.default_generator).numpy(), array.shape))
+
+
+def _write(tensor: Any, values: np.ndarray) -> Any:
+    array = tensor.data if isinstance(tensor, Parameter) else tensor
+    values = values.astype(array.dtype)
     array[...] = _backend.move(values, "cuda") if _backend.is_cupy(array) else values
     return tensor

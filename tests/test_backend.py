@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 
 import gpudl
 from gpudl import _backend, nn, ops
+from gpudl.simt import _build, _compile
 from tests.support.arrays import assert_refuses, bad_calls
 
 X = np.ones((2, 3), np.float32)
@@ -16,7 +18,9 @@ W = np.ones((4, 3), np.float32)
 
 
 def missing(name):
-    return _backend.unavailable_because(name) is not None
+    """Not there at all: one that was built from other sources is refused in other words."""
+    reason = _backend.unavailable_because(name)
+    return reason is not None and "other kernel sources" not in reason
 
 
 def test_numpy_arrays_run_on_numpy():
@@ -60,14 +64,66 @@ def run_python(code, **environment):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("simt", "`python -m gpudl.simt`"), ("cuda", "`pip install .`")],
+    ids=["simt", "cuda"],
+)
+def test_kernels_of_another_version_are_refused(monkeypatch, name, remedy):
+    """Such as a module that an upgrade of the package has left in its folder."""
+    left = types.ModuleType(f"gpudl._{name}")
+    left.__file__ = f"/somewhere/_{name}.so"
+    monkeypatch.setitem(sys.modules, left.__name__, left)
+    monkeypatch.delitem(_backend._loaded, name, raising=False)
+    words = f"backend '{name}': /somewhere/_{name}.so was built from other kernel sources than those of this gpudl. {remedy}"
+    for digest in (None, "0" * 64):
+        if digest is not None:
+            left.__sources__ = digest
+        assert_refuses(lambda: gpudl.use_backend(name), gpudl.BackendError, words)
+        assert words in _backend.unavailable_because(name)
+    left.__sources__ = _compile.sources_digest(_build.sources())
+    with gpudl.use_backend(name):
+        assert gpudl.current_backend() == name
+    monkeypatch.delitem(_backend._loaded, name)
+
+
+def test_without_sources_there_is_nothing_to_compare(monkeypatch):
+    monkeypatch.setattr(_build, "sources", lambda: None)
+    assert _build.is_current(types.ModuleType("gpudl._cuda"))
+
+
 def test_environment_chooses_the_backend():
     code = "import gpudl; print(gpudl.current_backend())"
     assert run_python(code, GPUDL_DEVICE="cpu").stdout.strip() == "cpu"
     assert run_python(code, GPUDL_DEVICE="simt").stdout.strip() == "simt"
-    assert (
-        "GPUDL_DEVICE: expected one of cpu, simt, cuda, got 'tpu'"
-        in run_python(code, GPUDL_DEVICE="tpu").stderr
-    )
+
+
+@pytest.mark.parametrize(
+    "need",
+    [
+        "gpudl.current_backend()",
+        "gpudl.ops.relu_forward(np.ones(3))",
+        "gpudl.nn.Linear(2, 3)",
+        "gpudl.random.default_generator and gpudl.ops.philox_uint32(0, 0, 0, 4)",
+    ],
+)
+def test_no_backend_in_the_environment_is_refused_where_one_is_needed(need):
+    code = f"import numpy as np, gpudl\nwith gpudl.use_backend('cpu'): {need}\nprint('chosen')\n{need}"
+    result = run_python(code, GPUDL_DEVICE="tpu")
+    assert (result.returncode, result.stdout) == (1, "chosen\n")
+    assert result.stderr.endswith("\nValueError: GPUDL_DEVICE: expected one of cpu, simt, cuda, got 'tpu'\n")
+
+
+@pytest.mark.parametrize("command", [["info"], ["train"], ["bench", "--list"]], ids=" ".join)
+def test_the_command_line_says_so_in_a_line(command):
+    for name in ("tpu", ""):
+        result = subprocess.run(
+            [sys.executable, "-m", "gpudl", *command], capture_output=True, text=True, check=False,
+            env={**os.environ, "GPUDL_DEVICE": name},
+        )  # fmt: skip
+        assert (result.returncode, result.stdout) == (2, "")
+        words = f"GPUDL_DEVICE: expected one of cpu, simt, cuda, got {name!r}"
+        assert result.stderr == f"gpudl {command[0]}: {words}\n"
 
 
 def test_a_missing_backend_from_the_environment_is_named_at_the_first_operator():

@@ -52,6 +52,24 @@ def test_only_what_changed_is_compiled(project):
     assert project("-O1") == ["b.cpp"]
 
 
+def test_the_digest_is_of_sources_alone(project):
+    first = _compile.sources_digest(project.folder)
+    project()
+    (project.folder / "notes.txt").write_text("of no importance")
+    assert _compile.sources_digest(project.folder) == first
+    moved = project.folder / "moved"
+    moved.mkdir()
+    for path in project.folder.glob("*.[ch]*"):
+        shutil.copy(path, moved)
+    assert _compile.sources_digest(moved) == first
+    (moved / "a.cpp").rename(moved / "c.cpp")
+    assert _compile.sources_digest(moved) != first
+    (moved / "c.cpp").rename(moved / "a.cpp")
+    (moved / "device").mkdir()
+    (moved / "device" / "more.cu").touch()
+    assert _compile.sources_digest(moved) != first
+
+
 def test_names_with_blanks_and_other_signs(project):
     header = project.folder / "my #1 header$.h"
     header.write_text("inline int three() { return 3; }\n")

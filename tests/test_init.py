@@ -69,6 +69,62 @@ def test_orthogonal(shape):
     np.testing.assert_allclose(product, 9 * np.eye(len(product)), atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (4, 1), (0, 3)], ids=str)
+def test_eye(shape):
+    parameter = nn.Parameter(np.full(shape, 7, np.float32))
+    assert init.eye_(parameter) is parameter
+    expected = [float(i == j) for i in range(shape[0]) for j in range(shape[1])]
+    np.testing.assert_array_equal(parameter.data, np.reshape(expected, shape))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("kernel", [(3,), (3, 5), (1, 4), (3, 1, 2)], ids=str)
+def test_dirac_hands_channels_on(kernel, groups):
+    for filters, channels in ((4, 4), (4, 2), (6, 5), (2, 3), (0, 3)):
+        shape = (filters, channels, *kernel)
+        weight = init.dirac_(np.full(shape, 7.0), groups)
+        expected = np.zeros(shape)
+        each = filters // groups
+        for group in range(groups):
+            for channel in range(min(each, channels)):
+                expected[(group * each + channel, channel, *(extent // 2 for extent in kernel))] = 1
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_a_convolution_of_dirac_is_the_identity():
+    layer = nn.Conv2d(6, 6, 3, padding=1, bias=False, groups=3)
+    init.dirac_(layer.weight, groups=3)
+    x = np.random.default_rng(0).standard_normal((2, 6, 5, 4)).astype(np.float32)
+    np.testing.assert_array_equal(layer(x), x)
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.99, 1.0])
+def test_sparse_leaves_as_many_in_each_column(sparsity):
+    values = drawn(init.sparse_, sparsity, 0.5, shape=(101, 300))
+    zeros = math.ceil(sparsity * 101)
+    assert ((values == 0).sum(axis=0) == zeros).all()
+    if zeros < 60:  # and enough are left
+        assert_normal(values[values != 0], 0, 0.5)
+    if (
+        0 < zeros < 101
+    ):  # no row is preferred: each is among the zeros of a column as often, within 5 deviations
+        share = zeros / 101
+        spread = math.sqrt(300 * share * (1 - share))
+        assert (abs((values == 0).sum(axis=1) - 300 * share) < 5 * spread).all()
+        assert ((values[:, 0] == 0) != (values[:, 1] == 0)).any()
+    assert drawn(init.sparse_, sparsity, shape=(101, 300)).std() < 0.011
+    assert init.sparse_(np.zeros((0, 3)), sparsity).shape == (0, 3)
+
+
+@pytest.mark.torch
+def test_dirac_and_eye_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    for shape, groups in (((6, 4, 3, 3), 3), ((4, 8, 4), 1), ((8, 2, 3, 2, 5), 2)):
+        expected = torch.nn.init.dirac_(torch.empty(shape), groups).numpy()
+        np.testing.assert_array_equal(init.dirac_(np.empty(shape), groups), expected)
+    np.testing.assert_array_equal(init.eye_(np.empty((3, 5))), torch.nn.init.eye_(torch.empty(3, 5)).numpy())
+
+
 def test_constants_act_on_parameters_too():
     parameter = nn.Parameter(np.zeros((2, 2), np.float32))
     assert init.ones_(parameter) is parameter
@@ -119,6 +175,14 @@ def test_gain(name, param, gain):
     ("gain param", lambda: init.calculate_gain("relu", 0.1), ValueError, "param is for 'leaky_relu' only"),
     ("interval", lambda: init.trunc_normal_(np.zeros(2), a=2.0, b=1.0), ValueError, "expected std > 0 and a < b"),
     ("far", lambda: init.trunc_normal_(np.zeros(2), a=9.0, b=10.0), ValueError, "holds less than 0.01 %"),
+    ("eye", lambda: init.eye_(np.zeros((2, 2, 2))), ValueError, "eye_: tensor must have 2 axes, got shape (2, 2, 2)"),
+    ("sparse", lambda: init.sparse_(np.zeros(3), 0.5), ValueError, "sparse_: tensor must have 2 axes, got shape (3,)"),
+    ("sparsity", lambda: init.sparse_(np.zeros((3, 3)), 1.5), ValueError, "sparse_: sparsity must be a finite number in [0.0, 1.0]"),
+    ("sparse std", lambda: init.sparse_(np.zeros((3, 3)), 0.5, -1.0), ValueError, "sparse_: std must be a finite number"),
+    ("dirac axes", lambda: init.dirac_(np.zeros((3, 3))), ValueError, "dirac_: tensor must have 3, 4 or 5 axes, got shape (3, 3)"),
+    ("dirac groups", lambda: init.dirac_(np.zeros((4, 3, 3)), 3), ValueError, "dirac_: groups must divide the 4 filters of tensor, got 3"),
+    ("no groups", lambda: init.dirac_(np.zeros((4, 3, 3)), 0), ValueError, "dirac_: groups must be at least 1"),
+    ("groups", lambda: init.dirac_(np.zeros((4, 3, 3)), 1.0), TypeError, "dirac_: groups must be an int"),
     ("vector", lambda: init.orthogonal_(np.zeros(2)), ValueError, "orthogonal_: tensor must have at least 2 axes"),
 )  # fmt: skip
 def test_bad_calls(call, exception, words):

@@ -223,6 +223,10 @@ __forceinline__ unsigned atomicInc(unsigned* address, unsigned last) {
   return simt::update_atomically(address, [=](unsigned old) { return old >= last ? 0 : old + 1; });
 }
 template <class T>
+__forceinline__ T atomicSub(T* address, simt::identity_t<T> value) {
+  return simt::update_atomically(address, [=](T old) { return static_cast<T>(old - value); });
+}
+template <class T>
 __forceinline__ T atomicMax(T* address, simt::identity_t<T> value) {
   return simt::update_atomically(address, [=](T old) { return std::max(old, value); });
 }
@@ -233,6 +237,21 @@ __forceinline__ T atomicMin(T* address, simt::identity_t<T> value) {
 template <class T>
 __forceinline__ T atomicOr(T* address, simt::identity_t<T> value) {
   return simt::update_atomically(address, [=](T old) { return static_cast<T>(old | value); });
+}
+template <class T>
+__forceinline__ T atomicAnd(T* address, simt::identity_t<T> value) {
+  return simt::update_atomically(address, [=](T old) { return static_cast<T>(old & value); });
+}
+template <class T>
+__forceinline__ T atomicXor(T* address, simt::identity_t<T> value) {
+  return simt::update_atomically(address, [=](T old) { return static_cast<T>(old ^ value); });
+}
+// Round and round between 0 and `last`.
+__forceinline__ unsigned atomicInc(unsigned* address, unsigned last) {
+  return simt::update_atomically(address, [=](unsigned old) { return old >= last ? 0 : old + 1; });
+}
+__forceinline__ unsigned atomicDec(unsigned* address, unsigned last) {
+  return simt::update_atomically(address, [=](unsigned old) { return old == 0 || old > last ? last : old - 1; });
 }
 template <class T>
 __forceinline__ T atomicExch(T* address, simt::identity_t<T> value) {
@@ -281,6 +300,18 @@ inline float __fsub_rn(float a, float b) { return a - b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
 inline double __dadd_rn(double a, double b) { return a + b; }
 inline double __dsub_rn(double a, double b) { return a - b; }
+
+// 1 / sqrt(x), in float rounded once; a GPU's is within 2 units in the last place.
+#if !defined(__GLIBC_PREREQ)
+#define SIMT_HAS_RSQRT 0
+#else
+#define SIMT_HAS_RSQRT __GLIBC_PREREQ(2, 42)  // by C23's names
+#endif
+#if !SIMT_HAS_RSQRT
+inline float rsqrtf(float x) { return static_cast<float>(1 / std::sqrt(static_cast<double>(x))); }
+inline double rsqrt(double x) { return 1 / std::sqrt(x); }
+#endif
+inline float rsqrt(float x) { return rsqrtf(x); }
 
 inline float __double2float_rz(double value) {
   const float nearest = static_cast<float>(value);

@@ -20,11 +20,14 @@ class Prepared:
     """What a contender that prepares returns.
 
     call : does the operation once, and returns its results.
+    verify : called once, before anything is timed, for the results that are compared, where these are more than those
+        of one call. None: `call`.
     detail : what the reader should know of this row, such as the name of cuDNN's plan.
     """
 
     call: Callable[[], Any]
     detail: str = ""
+    verify: Callable[[], Any] | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.call):
@@ -33,6 +36,12 @@ class Prepared:
             )
         if not isinstance(self.detail, str):
             raise TypeError(f"Prepared: detail must be a string, got {self.detail!r}")
+        if self.verify is not None and not callable(self.verify):
+            raise TypeError(f"Prepared: verify must be None or a function, got {self.verify!r}")
+
+    def results(self) -> Any:
+        """Those that are compared."""
+        return self.call() if self.verify is None else self.verify()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +29,10 @@ extern "C" const char* gpudl_last_error() {
 """
 
 
-SOURCES: list[Path] = []  # of all kernels so far: a run notes those that its contenders compile
+SOURCES: list[
+    Path
+] = []  # of all kernels so far, and their headers: a run notes those that its contenders compile
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 
 
 class Kernels:
@@ -69,8 +73,22 @@ def compile(source: str | Path, *, include: tuple[str | Path, ...] = ()) -> Kern
     path = Path(source).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"bench.compile: there is no file {path}")
-    SOURCES.append(path)
-    return Kernels(path, tuple(Path(folder).resolve() for folder in include))
+    folders = tuple(Path(folder).resolve() for folder in include)
+    SOURCES.extend(_with_headers(path, folders))
+    return Kernels(path, folders)
+
+
+def _with_headers(source: Path, folders: tuple[Path, ...]) -> list[Path]:
+    """The file and those that it includes in quotes, and what they include, where they lie beside them or in `folders`;
+    the others are gpudl's, or a compiler's."""
+    found = [source]
+    for path in found:  # which grows
+        for name in _INCLUDE.findall(path.read_text(encoding="utf-8", errors="replace")):
+            places = ((folder / name).resolve() for folder in (path.parent, *folders))
+            header = next(filter(Path.is_file, places), None)
+            if header is not None and header not in found:
+                found.append(header)
+    return found
 
 
 def memory(array: Any) -> Any:

@@ -63,15 +63,19 @@ def cast(inputs: Inputs, dtype: str) -> Inputs:
 
 def error_of(results: Results, expected: Results) -> float:
     """The largest |result - expected| over the largest |expected|, over all arrays. ValueError: other shapes."""
-    shapes = [[array.shape for array in arrays] for arrays in (results, expected)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"results of shapes {shapes[0]}, expected {shapes[1]}")
+    require_shapes(results, expected)
     worst = 0.0
     for result, right in zip(results, expected, strict=True):
         if right.size:
             scale = np.abs(right).max() or 1.0
             worst = max(worst, float(np.nan_to_num(np.abs(result - right).max() / scale, nan=np.inf)))
     return worst
+
+
+def require_shapes(results: Results, expected: Results) -> None:
+    shapes = [[array.shape for array in arrays] for arrays in (results, expected)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"results of shapes {shapes[0]}, expected {shapes[1]}")
 
 
 def _empty_row(problem: Problem, contender: Contender, cache: str) -> Row:
@@ -109,8 +113,8 @@ def _make_ready(
             _prepared(entrant.contender, problem, inputs, device)
             for _ in range(device.copies(nbytes, entrant.row.cache))
         ]
-        results = device.fetch(problem.part(as_arrays(prepared[0].call())))
-        error = error_of(problem.compared(results), expected)
+        results = device.fetch(problem.part(as_arrays(prepared[0].results())))
+        error = (problem.error or error_of)(problem.compared(results), expected)
     except UnsupportedError as reason:
         entrant.note(status="unsupported", detail=str(reason))
         return False

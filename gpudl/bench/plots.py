@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import statistics
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,15 +53,19 @@ def _ratios(entries: Sequence[Entry], matplotlib: Any) -> Any:
     if not paired:
         return None
     contenders = list(dict.fromkeys(entry.row.contender for entry in paired))
-    families = sorted({entry.row.family for entry in paired}, reverse=True)
+    families = {
+        name: sorted({entry.row.family for entry in paired if entry.row.contender == name}, reverse=True)
+        for name in contenders
+    }
     colors = _colors(contenders)
-    height = 1.0 + 0.32 * len(families)  # inches
-    figure = matplotlib.figure.Figure(figsize=(8, 0.5 + height * len(contenders)), layout="constrained")
+    heights = [0.9 + 0.3 * len(those) for those in families.values()]  # inches
+    figure = matplotlib.figure.Figure(figsize=(8, 0.5 + sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(len(contenders), 1, height_ratios=heights)
     furthest = max(1, max(abs(np.log2(entry.ratio.median)) for entry in paired))
     for i, contender in enumerate(contenders):
-        axes = figure.add_subplot(len(contenders), 1, i + 1, xscale="log")
+        axes = figure.add_subplot(grid[i], xscale="log")
         those = [entry for entry in paired if entry.row.contender == contender]
-        _draw_ratios(axes, those, families, colors[contender])
+        _draw_ratios(axes, those, families[contender], colors[contender])
         axes.axvline(1, color="#555555", linewidth=1)
         # powers of two on both sides, the same in all panels, so that they can be compared
         step = max(1, furthest // 5)
@@ -136,7 +141,8 @@ def _batches(rows: Sequence[Row], matplotlib: Any) -> Any:
     for i, key in enumerate(shown):
         axes = figure.add_subplot(down, across, i + 1, xscale="log", yscale="log")
         _draw_batches(axes, series[key], colors, matplotlib)
-        axes.set_title(text.plain(", ".join(key)), fontsize=7, wrap=True, parse_math=False)
+        # wrapped here: matplotlib's own wrapping goes by the figure, and titles side by side meet
+        axes.set_title(textwrap.fill(text.plain(", ".join(key)), 48), fontsize=7, parse_math=False)
     if left_out:
         figure.suptitle(f"and {left_out} workloads more, which are in the table", fontsize=8)
     return figure

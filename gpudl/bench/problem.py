@@ -58,6 +58,8 @@ class Problem:
     compared : those results, in float64 -> what is compared, where it is not the numbers themselves.
     expected : inputs, rounded to the dtype -> what `compared` gives of right results, from inputs that are `widened`.
         None: what gpudl gives in NumPy of all inputs in float64.
+    error : what is compared, what was expected -> what must not be above the tolerance. None: the largest deviation,
+        over the largest value expected.
     group : of problems with a geometric mean of their own, beside that of the family: "dense convolutions".
     dtypes, devices : where the problem makes sense. quick : whether `--quick` keeps it.
     calls : how many calls of each contender are timed, for calls of many seconds; None: as many as the time allows.
@@ -71,10 +73,11 @@ class Problem:
     part: Callable[[Sequence[Any]], Sequence[Any]] = lambda results: results
     compared: Callable[[Results], Results] = lambda results: results
     expected: Callable[[Inputs], Results] | None = None
+    error: Callable[[Results, Results], float] | None = None
     tolerance: float | None = None
     group: str = ""
     dtype: str = "float32"
-    dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
+    dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16", "float64")
     devices: tuple[str, ...] = ("cpu", "cuda")
     quick: bool = False
     calls: int | None = None

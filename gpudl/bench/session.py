@@ -23,7 +23,7 @@ from gpudl.bench import kernels, operators, record
 from gpudl.bench.contender import CONTENDERS, DEVICES, Contender
 from gpudl.bench.device import Ceilings, Device
 from gpudl.bench.measure import measure
-from gpudl.bench.problem import OPERATORS, Problem
+from gpudl.bench.problem import DTYPES, OPERATORS, Problem
 from gpudl.bench.record import Row
 
 
@@ -62,10 +62,15 @@ class Selection:
                 raise ValueError(f"no operator begins with {name!r}; the families are {', '.join(families)}")
         found = self._found(device)
         if not found:
-            elsewhere = [other for other in DEVICES if self._found(other)]
-            hint = f"; on {elsewhere[0]} there is (--device {elsewhere[0]})" if elsewhere else ""
-            raise ValueError(f"nothing to measure on {device} {self._words()}{hint}")
+            raise ValueError(f"nothing to measure on {device} {self._words()}{self._hint(device)}")
         return found
+
+    def _hint(self, device: str) -> str:
+        """Where there would be something."""
+        if elsewhere := [other for other in DEVICES if self._found(other)]:
+            return f"; on {elsewhere[0]} there is (--device {elsewhere[0]})"
+        others = [name for name in DTYPES if dataclasses.replace(self, dtypes=(name,))._found(device)]
+        return f"; there is in {', '.join(others)} (--dtype {others[0]})" if others else ""
 
     def _found(self, device: str) -> list[Problem]:
         return [

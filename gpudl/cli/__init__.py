@@ -41,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(_joined(words), argparse.Namespace(words=words))
     _write_any_text()
+    try:
+        gpudl.current_backend()
+    except ValueError as error:  # of the environment
+        print(f"gpudl {arguments.command}: {error}", file=sys.stderr)
+        return 2
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:

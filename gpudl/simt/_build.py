@@ -12,6 +12,7 @@ import re
 import shutil
 import sysconfig
 from pathlib import Path
+from types import ModuleType
 
 from gpudl.simt import _compile
 from gpudl.simt._compile import Unit
@@ -162,12 +163,20 @@ def _binding_units(variant: str, module: str, python: tuple[str, ...]) -> list[U
     flags = VARIANTS[variant].executor if variant == "asan" else ("-O1",)
     common = _folder("asan" if variant == "asan" else "bindings")
     command = (*_common(variant), *flags, *python)
+    digest = f"-DGPUDL_SOURCES={_compile.sources_digest(sources())}"
+    own = {"module.cpp": (f"-DGPUDL_MODULE={module}", _folder(variant)), "sources.cpp": (digest, common)}
     return [
-        _unit(path, (*command, f"-DGPUDL_MODULE={module}"), _folder(variant))
-        if path.name == "module.cpp"
+        _unit(path, (*command, own[path.name][0]), own[path.name][1])
+        if path.name in own
         else _unit(path, command, common)
         for path in sorted(sources().glob("*.cpp"))
     ]
+
+
+def is_current(module: ModuleType) -> bool:
+    """Whether a compiled module was made of the kernel sources of this install; True where it has none to tell."""
+    csrc = sources()
+    return csrc is None or getattr(module, "__sources__", None) == _compile.sources_digest(csrc)
 
 
 def _unit(source: Path, command: tuple[str, ...], folder: Path) -> Unit:

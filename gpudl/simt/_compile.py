@@ -55,6 +55,14 @@ def build(units: list[Unit], link: tuple[str, ...], library: Path, *, lock: Path
     return [unit.source for unit in stale]
 
 
+def sources_digest(csrc: Path) -> str:
+    """Of everything that a compiled module is made of, whichever folder it lies in."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in csrc.rglob("*") if path.suffix in (".cpp", ".cu", ".h")):
+        digest.update(f"{path.relative_to(csrc).as_posix()} {_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Two processes that want the same build: the second waits and finds it done."""

@@ -126,13 +126,13 @@ class FakeDevice(Device):
 def registered(name, those, workloads=("a", "b", "c"), **options):
     """An operator that doubles x, with contenders that are there inside the block only."""
     family = options.pop("family", name)
-    options = {"work": Work(flops=8, values=16)} | options
+    options = {"work": Work(flops=8, values=16), "dtypes": ("float32", "float64")} | options
 
     def generate():
         for workload in workloads:
             yield Problem(
                 name, workload, lambda rng: {"x": rng.random(8, np.float32)}, expected=lambda x: (2 * x["x"],),
-                dtypes=("float32", "float64"), **options,
+                **options,
             )  # fmt: skip
 
     problems.operator(name, family=family)(generate)

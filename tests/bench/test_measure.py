@@ -1,5 +1,7 @@
 """Who is timed, in which order, and what the rows say of it. No clock but the test's own."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -218,6 +220,23 @@ def test_a_contender_that_prepares_is_timed_without_that():
     assert (row.detail, row.difference) == ("plan 7", "in half the bits")
 
 
+def test_more_than_a_call_may_be_verified():
+    clock = Clock()
+    with registered("double", {}, workloads=("a",)) as (problem,):
+        contender("double", name="half", prepares=True)(
+            lambda x: Prepared(clock.doubling("half", MS), verify=lambda: x)
+        )
+        contender("double", name="right", prepares=True)(
+            lambda x: Prepared(lambda: clock.doubling("right", MS)(x) / 2, verify=lambda: 2 * x)
+        )
+        device = FakeDevice(clock)
+        rows = measure.measure(problem, list(CONTENDERS["double"].values()), device, device.ceilings(), 0.1)
+        own = dataclasses.replace(problem, error=lambda results, expected: 7.0, tolerance=7.5)
+        others = measure.measure(own, list(CONTENDERS["double"].values()), device, device.ceilings(), 0.1)
+    assert [(row.status, row.error) for row in rows] == [("wrong", 0.5), ("ok", 0.0)]
+    assert [(row.status, row.error) for row in others][1] == ("ok", 7.0)
+
+
 def test_inputs_that_one_writes_into_are_its_own():
     def spoils(x):
         y = 2 * x
@@ -262,6 +281,7 @@ def test_the_error_is_the_largest_of_all_results():
     ("difference", lambda: contender("x", name="a", difference=None), TypeError, "'a': difference must be a string, got None"),
     ("function", lambda: contender("x", name="a")(3), TypeError, "'a': expected a function, got 3"),
     ("call", lambda: Prepared(3), TypeError, "must return the call to time, got int"),
+    ("verify", lambda: Prepared(abs, verify=7), TypeError, "Prepared: verify must be None or a function, got 7"),
     ("detail", lambda: Prepared(abs, detail=7), TypeError, "Prepared: detail must be a string, got 7"),
 )  # fmt: skip
 def test_contender_bad_calls(call, exception, words):

@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pytest
 
+from gpudl import ops
 from gpudl.bench import operators, training
 from gpudl.bench.contender import CONTENDERS
 from gpudl.bench.cpu import CpuDevice
-from gpudl.bench.device import Ceilings
+from gpudl.bench.device import Ceilings, host_float64
 from gpudl.bench.measure import cast, error_of, measure
 from gpudl.bench.operators import (
     _large,
@@ -38,6 +39,7 @@ from gpudl.bench.operators import (
     transforms,
 )
 from gpudl.bench.problem import OPERATORS
+from tests.support.arrays import assert_refuses
 
 operators.load()
 
@@ -71,6 +73,7 @@ def small_problems():
         moves.concat_problem(IMAGE, (2, 4, 5, 7)), moves.unflatten_problem(IMAGE), moves.crop_problem(IMAGE, 2),
         moves.split_problem(IMAGE, (2, 4, 5, 7)), noise.noise_problem((4, 8, 64, 64)),
     ]  # fmt: skip
+    problems += [noise.words_problem((131_072,)), noise.words_problem((1024, 128))]
     problems += [noise.number_problem(kind, 131_072) for kind in noise.MOMENTS]
     problems += [flat.problem(name, 1001) for name in flat.PASSES]
     for each in activations.ACTIVATIONS:
@@ -100,6 +103,7 @@ def small_problems():
         problems += [getattr(softmax, f"{direction}_problem")(name, (6, 5)) for name in softmax.NAMES]
         for kind, size in small_pools():
             problems.append(getattr(pool, f"{direction}_problem")(kind, size))
+    problems += [pool.indices_problem(pool.window((2, 3, 9, 7), *numbers)) for numbers in ((2, 2), (3, 2, 1))]
     problems += [optimizers.step_problem(kind, LAYER) for kind in optimizers.KINDS]
     problems += [optimizers.clip_problem(LAYER), optimizers.average_problem(LAYER)]
     problems += [
@@ -151,6 +155,12 @@ def test_every_operator_has_a_small_problem_here():
     assert {problem.operator for problem in small_problems()} == set(OPERATORS)
 
 
+def test_every_operator_of_ops_is_measured():
+    by_others = {"flat_average": "ema_update", "flat_clip_norm": "clip_grad_norm"}
+    missing = [name for name in ops.__all__ if by_others.get(name, name) not in OPERATORS]
+    assert missing == [], "operators without a benchmark: give them problems in gpudl/bench/operators"
+
+
 @pytest.mark.parametrize("name", OPERATORS)
 def test_contenders_pass(name):
     """PyTorch's too, where it is installed."""
@@ -168,6 +178,23 @@ def test_a_contender_whose_library_is_missing_is_unsupported(monkeypatch):
         "gpudl": "ok", "NumPy": "ok", "PyTorch": "unsupported",
     }  # fmt: skip
     assert rows["PyTorch"].detail.endswith(": pip install 'gpudl[bench]'")
+
+
+# Random numbers, counts, images and whole networks have one dtype.
+IN_FLOAT32 = {
+    "confusion_counts", "top_k_correct", "philox_uint32", "philox_uint32_rows", "philox_uniform", "philox_normal",
+    "ema_update", "training_step", "training_epoch", "lenet_to_accuracy", "cifar_resnet_to_accuracy",
+    "image_affine", "image_color", "image_crop", "image_erase", "image_normalize", "image_resize",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - IN_FLOAT32))
+def test_contenders_pass_in_float64(name):
+    for problem in small_problems():
+        if problem.operator == name:
+            for row in rows_of(problem.of("float64")):
+                assert "float64" in problem.dtypes
+                assert passes(row), (row.workload, row.contender, row.error, row.detail)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -261,7 +288,8 @@ def work_of(name, words):
 
 
 @pytest.mark.parametrize(
-    "name", ["gaussian_noise_forward", "philox_uniform", "philox_normal", "dropout2d_forward"]
+    "name",
+    ["gaussian_noise_forward", "philox_uniform", "philox_normal", "philox_uint32", "dropout2d_forward"],
 )
 def test_moments_tell_noise_from_none(name):
     """What leaves its input as it is would be wrong."""
@@ -315,6 +343,93 @@ def test_work_of_a_training_step():
     lenet = work_of("training_step", "LeNet, 128 x (1, 28, 28)")
     assert lenet.flops == 128 * 2 * (3 * 416_520 - 28 * 28 * 6 * 25)
     assert lenet.bytes_moved("float32") == 28 * 61_706
+
+
+def forgets_the_bias(model, optimizer):
+    """The last layer's is never moved."""
+    step = step_of(model, optimizer)
+
+    def call():
+        kept = list(model.parameters())[-1].data.copy()
+        loss = step()
+        list(model.parameters())[-1].data = kept
+        return loss
+
+    return call
+
+
+def goes_once(model, optimizer):
+    step = step_of(model, optimizer)
+    losses = []
+
+    def call():
+        losses.append(step() if not losses else losses[0])
+        return losses[0]
+
+    return call
+
+
+def climbs(model, optimizer):
+    optimizer.param_groups[0]["maximize"] = True
+    return step_of(model, optimizer)
+
+
+def runs(model, optimizer):
+    optimizer.param_groups[0]["lr"] = 2 * step.LR
+    return step_of(model, optimizer)
+
+
+def step_of(model, optimizer):
+    inputs = step.problem("LeNet", 32).inputs(np.random.default_rng(0))
+    return step.gpudl_step(model, optimizer, inputs["x"], inputs["target"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, forgets_the_bias, goes_once, climbs, runs], ids=lambda wrong: wrong and wrong.__name__
+)
+def test_a_step_is_verified_by_losses_and_movements(wrong):
+    problem = step.problem("LeNet", 32)
+    right = problem.expected(problem.inputs(np.random.default_rng(0)))
+    model = training.gpudl_model("LeNet")
+    call = (wrong or step_of)(model, step.gpudl_adam(model))
+    results = problem.compared(tuple(map(host_float64, step.gpudl_verified(call, model).results())))
+    assert len(results) == step.VERIFIED + 10
+    error = problem.error(results, right)
+    assert (error > 1.2 * problem.allowed_error) if wrong else (error < 0.01 * problem.allowed_error)
+    results[-1][0] = np.nan
+    assert problem.error(results, right) > 1e300
+    assert_refuses(lambda: problem.error(results[:-1], right), ValueError, "results of shapes")
+
+
+def losses_of(prepared):
+    return [float(host_float64(each)) for each in prepared.results()[: step.VERIFIED]]
+
+
+def test_steps_that_were_taken_can_be_forgotten():
+    """A graph takes steps before it is captured, and begins anew in the same memory."""
+    inputs = step.problem("LeNet", 8).inputs(np.random.default_rng(0))
+    model = training.gpudl_model("LeNet")
+    initial = {name: value.copy() for name, value in model.state_dict().items()}
+    optimizer = step.gpudl_adam(model)
+    prepared = step.gpudl_verified(step.gpudl_step(model, optimizer, **inputs), model)
+    first, second = losses_of(prepared), losses_of(prepared)
+    place = next(model.parameters()).data.ctypes.data
+    step.gpudl_forget(model, initial, optimizer)
+    assert losses_of(prepared) == first != second
+    assert next(model.parameters()).data.ctypes.data == place
+
+
+@pytest.mark.torch
+def test_steps_of_pytorch_that_were_taken_can_be_forgotten():
+    torch = pytest.importorskip("torch")
+    inputs = step.problem("LeNet", 8).inputs(np.random.default_rng(0))
+    x, target = torch.from_numpy(inputs["x"]), torch.from_numpy(inputs["target"])
+    model, optimizer = step.torch_adam("LeNet", x)
+    initial = {name: value.clone() for name, value in model.state_dict().items()}
+    prepared = step.torch_verified(step.torch_step(model, optimizer, x, target), model)
+    first, second = losses_of(prepared), losses_of(prepared)
+    step.torch_forget(model, initial, optimizer)
+    assert losses_of(prepared) == first != second
 
 
 def test_limits_of_clipping_go_down():

@@ -1,6 +1,7 @@
 """The page in a real browser: what it shows, sorting, filters, text of others that stays text."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -54,6 +55,18 @@ found.images = document.images.length;
 found.scripts = document.scripts.length;
 found.hostile = texts("remarks").at(-1);
 found.theme = document.documentElement.dataset.theme;
+const lanes = () => [...document.querySelectorAll("#chart .lane")];
+const drawn = () => lanes().map(lane => [lane.querySelectorAll("circle").length,
+  ...[...lane.querySelectorAll("text")].map(each => each.textContent)]);
+const clickLane = name => lanes().find(lane => lane.textContent.startsWith(name)).dispatchEvent(new Event("click"));
+found.chart = drawn(); found.points = lanes().flatMap(lane => [...lane.querySelectorAll("title")].map(each => each.textContent));
+found.places = [...lanes()[1].querySelectorAll("circle")].map(dot => Number(dot.getAttribute("cx")));
+found.one = Number(document.querySelector("#chart .one").getAttribute("x1"));
+found.legend = [...document.querySelectorAll("#legend span")].map(each => each.textContent);
+found.legendShown = getComputedStyle(document.getElementById("legend")).display;
+clickLane("conv2d"); found.operators = [texts("operator"), drawn()];
+clickLane("conv2d_f"); found.operator = texts("operator");
+set("filter-family", ""); set("filter-operator", ""); clickLane("conv2d"); set("filter-family", "");
 click("time"); found.up = texts("time"); found.sorted = head("time").getAttribute("aria-sort");
 click("time"); found.down = texts("time"); found.turned = head("time").getAttribute("aria-sort");
 click("workload"); found.workloads = texts("workload"); found.unsorted = head("time").getAttribute("aria-sort");
@@ -63,7 +76,7 @@ set("filter-contender", "=PyTorch"); found.torch = [texts("contender"), count()]
 set("filter-family", "=activations"); found.none = [texts("contender"), count()];
 set("filter-contender", ""); found.family = texts("operator");
 set("filter-family", "");
-set("filter-status", "=wrong"); found.wrong = texts("contender");
+set("filter-status", "=wrong"); found.wrong = texts("contender"); found.noChart = document.getElementById("ratios").hidden;
 set("filter-status", "");
 set("text", "SIZE 10 gpudl"); found.text = texts("workload");
 set("text", "");
@@ -119,6 +132,27 @@ def test_the_page_shows_every_row(found):
     assert not found["wide"]
 
 
+def test_the_chart_has_a_lane_for_each_family_and_contender(found):
+    lanes = found["chart"]
+    assert [lane[:3] for lane in lanes] == [[1, "activations", "1.25"], [2, "conv2d", "0.95"]]
+    assert [lane[3] for lane in lanes] == [f"{HOSTILE[:15]}\N{HORIZONTAL ELLIPSIS}, 1", "PyTorch, 2"]
+    assert found["points"][1].startswith("conv2d_forward, ")
+    assert found["points"][1].endswith("float32, warm: 2.00 of PyTorch's 1.000 ms")
+    # on a logarithmic axis 2 is as far to the right of 1 as 0.5 to the left
+    twice, less = (place - found["one"] for place in found["places"])
+    assert less / twice == pytest.approx(math.log(0.45) / math.log(2))
+    assert found["legend"] == ["\N{BLACK CIRCLE} PyTorch", f"\N{BLACK CIRCLE} {HOSTILE}"]
+    assert found["legendShown"] == "none"  # the lanes name their contenders where there is room
+
+
+def test_a_click_on_a_lane_goes_into_it(found):
+    operators, lanes = found["operators"]
+    assert operators == ["conv2d_forward"] * 5
+    assert [lane[:3] for lane in lanes] == [[2, "conv2d_forward", "0.95"]]
+    assert found["operator"] == ["conv2d_forward"] * 5
+    assert found["noChart"]
+
+
 def test_columns_sort_both_ways(found):
     assert found["up"] == ["4.000 µs", "5.000 µs", "1.000 ms", "2.000 ms", "9.000 ms", "20.00 ms", "wrong"]
     assert found["down"] == ["20.00 ms", "9.000 ms", "2.000 ms", "1.000 ms", "5.000 µs", "4.000 µs", "wrong"]
@@ -154,7 +188,11 @@ def test_the_theme_can_be_turned(found):
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(tmp_path):
-    assert not looked_at(tmp_path, ROWS, "--window-size=500,900")["wide"]
+    found = looked_at(tmp_path, ROWS, "--window-size=500,900")
+    assert not found["wide"]
+    assert found["legendShown"] == "flex"
+    assert [lane[:3] for lane in found["chart"]] == [[1, "activations", "1.25"], [2, "conv2d", "0.95"]]
+    assert [len(lane) for lane in found["chart"]] == [3, 3]
 
 
 def test_a_page_of_no_rows(tmp_path):

@@ -4,6 +4,7 @@ import builtins
 import io
 import re
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -198,11 +199,22 @@ def test_what_figures_show(record):
     matplotlib = require_matplotlib("a test", "bench")
     ratios = plots._ratios(summary.entries(record.rows), matplotlib)
     torch = ratios.axes[0]
-    assert [label.get_text() for label in torch.get_yticklabels()] == ["conv2d", "activations"]
+    assert [label.get_text() for label in torch.get_yticklabels()] == ["conv2d"]
     points, mean, _ = torch.get_lines()
     assert sorted(points.get_xdata()) == pytest.approx([2, 4.5])
     assert mean.get_xdata() == pytest.approx([3, 3])
     assert torch.get_xlim() == ratios.axes[1].get_xlim()
+    # a panel has the families that its contender has rows of, and is as high as they need
+    assert [label.get_text() for label in ratios.axes[1].get_yticklabels()] == ["activations"]
+    more = [
+        *record.rows,
+        *(replace(row, contender="PyTorch") for row in record.rows if row.contender == NASTY),
+    ]
+    ratios = plots._ratios(summary.entries(more), matplotlib)
+    ratios.draw_without_rendering()
+    both, one = ratios.axes
+    assert [label.get_text() for label in both.get_yticklabels()] == ["conv2d", "activations"]
+    assert both.get_position().height > 1.2 * one.get_position().height
     ceilings = [
         Ceiling("copy", 1.0, "B/s"),
         Ceiling("copy", 5e9, "B/s"),
@@ -238,10 +250,12 @@ def test_more_workloads_than_panels_are_said(record):
     pytest.importorskip("matplotlib")
     matplotlib = require_matplotlib("a test", "bench")
     rows = [timed("gpudl", [1e-3], workload=f"layer {i}, N {n}") for i in range(30) for n in (1, 32)]
-    rows += [timed("gpudl", [1e-3], workload=f"most, N {n}") for n in (1, 2, 3)]
+    rows += [timed("gpudl", [1e-3], workload=f"most, N {n}, {'of a long name ' * 5}") for n in (1, 2, 3)]
     figure = plots._batches(rows, matplotlib)
     assert len(figure.axes) == 24
     assert figure.axes[0].get_title().startswith("conv2d_forward, most, N,")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert max(len(line) for title in titles for line in title.splitlines()) <= 48
     assert figure._suptitle.get_text() == "and 7 workloads more, which are in the table"
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,11 @@ def test_selections_of_nothing():
             "nothing to measure on cpu of double in float32; on cuda there is (--device cuda)",
         )  # fmt: skip
         assert len(selected("double", device="cuda")) == 3
+    with registered("double", {}, dtypes=("bfloat16", "float32")):
+        assert_refuses(
+            lambda: selected("double", dtypes=("float16", "float64")), ValueError,
+            "nothing to measure on cpu of double in float16, float64; there is in float32, bfloat16 (--dtype float32)",
+        )  # fmt: skip
 
 
 def test_a_selection_goes_through_a_record():
@@ -115,6 +121,31 @@ def test_kernels_that_a_file_compiles_are_of_the_run_too(tmp_path):
         source.write_text("// other kernels\n")
         assert_refuses(lambda: load_again(entries), ValueError, "mine.cu, which has changed since")
         assert "mine" not in CONTENDERS["double"]
+
+
+def test_headers_of_kernels_are_of_the_run_too(tmp_path):
+    """Those beside a file and in its folders of headers, and theirs, each once; not those of a library."""
+    for name, text in {
+        "mine.cu": '#include <vector>\n#include "simt.h"\n#include "near.h"\n  # include "far.h"\n// kernels',
+        "near.h": '#include "sub/deep.h"\n#include "mine.cu"\n// #include "unused.h"',
+        "sub/deep.h": '#include "../near.h"\n#include "beside.h"',
+        "sub/beside.h": "",
+        "beside.h": "",
+        "unused.h": "",
+        "include/far.h": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    source, folder = tmp_path / "mine.cu", tmp_path / "include"
+    path = user_file(
+        tmp_path, f"bench.compile({str(source)!r}, include=({str(folder)!r},))\n" + textwrap.dedent(MINE)
+    )
+    with registered("double", {}):
+        entries = load_file(path)
+        names = [str(Path(entry["path"]).relative_to(tmp_path)) for entry in entries]
+        assert names == ["mine.py", "mine.cu", "near.h", "include/far.h", "sub/deep.h", "sub/beside.h"]
+        (tmp_path / "sub/beside.h").write_text("// other kernels\n")
+        assert_refuses(lambda: load_again(entries), ValueError, "beside.h, which has changed since")
 
 
 def test_a_file_is_a_module_that_others_find(tmp_path):

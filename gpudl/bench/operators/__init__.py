@@ -21,4 +21,4 @@ def load() -> None:
 def gpudl_results(problem: Problem, inputs: Inputs) -> Results:
     """The part that is compared of what gpudl's own contender gives of NumPy arrays, in float64."""
     prepared = CONTENDERS[problem.operator][OURS].prepare(inputs, dict(problem.settings))
-    return tuple(host_float64(array) for array in problem.part(as_arrays(prepared.call())))
+    return tuple(host_float64(array) for array in problem.part(as_arrays(prepared.results())))

@@ -51,7 +51,7 @@ for each in PASSES:
 def torch_norm(x: Any) -> Any:
     import torch
 
-    return torch.linalg.vector_norm(x, dtype=torch.float32)
+    return torch.linalg.vector_norm(x, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 @contender("flat_has_nonfinite", name="PyTorch", arrays="torch", difference="the result stays on the device")

@@ -45,8 +45,8 @@ CLASS_LOSSES = {
 }
 # The gradient of a mean over a million elements is below what float16 holds; a probability that rounds to 1 has a
 # logarithm that no two libraries cut off alike.
-BACKWARD_DTYPES = ("float32", "bfloat16")
-PROBABILITY_DTYPES = ("float32",)
+BACKWARD_DTYPES = ("float32", "bfloat16", "float64")
+PROBABILITY_DTYPES = ("float32", "float64")
 
 
 def class_problem(name: str, direction: str, shape: Shape, of: str = "", **options: Any) -> Problem:

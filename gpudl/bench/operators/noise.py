@@ -16,6 +16,8 @@ COUNT = 1 << 22
 STD = 0.5
 PLACE = {"seed": 0, "stream": 0}
 TOLERANCE = 0.02  # of a moment: four standard deviations of those of 100,000 numbers
+WORDS = 2**32
+ROWS = (256, 1024)  # samples, and words for each: what a batch's dropout or augmentation draws
 MOMENTS = {"uniform": (1 / 2, 1 / 3), "normal": (0.0, 1.0)}  # the means of z and of z^2
 DIFFERENCE = "numbers of a generator of its own"
 
@@ -46,6 +48,69 @@ def number_problem(kind: str, count: int, **options: Any) -> Problem:
         f"philox_{kind}", f"({count},)", lambda rng: {"out": activations(rng, count)}, Work(values=count),
         compared=_moments, expected=lambda inputs: moments, tolerance=TOLERANCE, dtypes=("float32",), **options,
     )  # fmt: skip
+
+
+def words_problem(shape: tuple[int, ...], **options: Any) -> Problem:
+    """Words of 32 bits. shape : (count,), or (rows, count) of samples that have a number each."""
+    moments = tuple(map(np.asarray, MOMENTS["uniform"]))
+    name = "philox_uint32" if len(shape) == 1 else "philox_uint32_rows"
+
+    def inputs(rng: np.random.Generator) -> Inputs:
+        out = {"out": np.zeros(shape, np.uint32)}
+        return out if len(shape) == 1 else {"rows": rng.permutation(10 * shape[0])[: shape[0]], **out}
+
+    def compared(results: Results) -> Results:
+        return _moments((np.mod(results[0], WORDS) / WORDS,))  # PyTorch's are signed
+
+    return Problem(
+        name, str(shape), inputs, Work(bytes=4 * int(np.prod(shape)) + 8 * sum(shape[:-1])), compared=compared,
+        expected=lambda inputs: moments, tolerance=TOLERANCE, dtypes=("float32",), **options,
+    )  # fmt: skip
+
+
+@operator("philox_uint32", family="philox")
+def word_problems() -> Iterator[Problem]:
+    yield words_problem((COUNT,), quick=True)
+
+
+@operator("philox_uint32_rows", family="philox")
+def row_problems() -> Iterator[Problem]:
+    yield words_problem(ROWS, quick=True)
+
+
+@contender("philox_uint32", name="gpudl")
+def gpudl_words(out: Any) -> Any:
+    return ops.philox_uint32(**PLACE, start=0, count=out.size, out=out)
+
+
+@contender(
+    "philox_uint32", name="NumPy", devices=("cpu",), prepares=True, difference=f"{DIFFERENCE}, Philox4x64"
+)
+def numpy_words(out: Any) -> Any:
+    bits = np.random.Philox(0)
+    return lambda: bits.random_raw(out.size // 2).view(np.uint32)
+
+
+@contender("philox_uint32", name="PyTorch", arrays="torch", difference=DIFFERENCE)
+def torch_words(out: Any) -> Any:
+    import torch
+
+    return out.view(torch.int32).random_(-(2**31), 2**31)
+
+
+@contender("philox_uint32_rows", name="gpudl")
+def gpudl_rows(rows: Any, out: Any) -> Any:
+    return ops.philox_uint32_rows(**PLACE, rows=rows, count=out.shape[1], out=out)
+
+
+@contender("philox_uint32_rows", name="NumPy", devices=("cpu",),
+           difference=f"{DIFFERENCE}, Philox4x64, one for each row")  # fmt: skip
+def numpy_rows(rows: Any, out: Any) -> Any:
+    blocks = out.shape[1] // 8  # of 4 words of 64 bits
+    for row, words in zip(rows, out, strict=True):
+        bits = np.random.Philox(counter=int(row) * blocks, key=0)
+        words[...] = bits.random_raw(len(words) // 2).view(np.uint32)
+    return out
 
 
 @operator("gaussian_noise_forward", family="noise")

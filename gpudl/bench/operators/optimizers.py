@@ -61,7 +61,7 @@ KINDS = [
     Kind("rmsprop_step", "RMSprop", 5),
 ]
 # float16 has no room for squares of gradients.
-DTYPES = ("float32", "bfloat16")
+DTYPES = ("float32", "bfloat16", "float64")
 
 
 def step_problem(kind: Kind, model: Model) -> Problem:

@@ -13,7 +13,7 @@ from gpudl.bench.autograd import backward_call
 from gpudl.bench.contender import contender
 from gpudl.bench.operators import _large
 from gpudl.bench.operators._convolution import unread
-from gpudl.bench.problem import Inputs, Problem, Work, activations, first_result, operator
+from gpudl.bench.problem import Inputs, Problem, Results, Work, activations, first_result, operator
 
 KINDS = ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "global_avg_pool2d")
 OFFSET = 1  # byte of the place in its window that max pooling keeps; PyTorch keeps 8, an index into the plane
@@ -107,6 +107,34 @@ def backward_problem(kind: str, size: Size, **options: Any) -> Problem:
     ))  # fmt: skip
 
 
+def indices_problem(size: Size, **options: Any) -> Problem:
+    """Of max pooling: the indices into planes that PyTorch has, from the places in windows that gpudl keeps."""
+
+    def inputs(rng: np.random.Generator) -> Inputs:
+        return {"x": activations(rng, *size.shape)}
+
+    def expected(inputs: Inputs) -> Results:
+        return (largest_places(inputs["x"].astype(np.float64), **size.settings),)
+
+    windows = int(np.prod(size.result))
+    return Problem(
+        "max_pool2d_indices", size.words, inputs, Work(bytes=(OFFSET + 8) * windows), size.settings, expected=expected,
+        tolerance=0.0, devices=size.devices, **options,
+    )  # fmt: skip
+
+
+def largest_places(x: np.ndarray, *, kernel_size: int, stride: int, padding: int) -> np.ndarray:
+    """h * W + w of the largest of each window, and of the first of several; -inf lies outside."""
+    edges = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+    padded = np.pad(x, edges, constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel_size, kernel_size), (2, 3))
+    windows = windows[:, :, ::stride, ::stride].reshape(*x.shape[:2], -1, kernel_size**2)
+    extent = (x.shape[2] + 2 * padding - kernel_size) // stride + 1
+    r, s = np.divmod(windows.argmax(-1).reshape(*x.shape[:2], extent, -1), kernel_size)
+    h = np.arange(extent)[:, None] * stride - padding + r
+    return h * x.shape[3] + np.arange(r.shape[3]) * stride - padding + s
+
+
 def _verified(problem: Problem) -> Problem:
     return _large.by_samples(problem) if _large.is_large(problem) else problem
 
@@ -135,6 +163,27 @@ def _register(kind: str) -> None:
 
 for each in KINDS:
     _register(each)
+
+
+@operator("max_pool2d_indices", family="pool")
+def indices_problems() -> Iterator[Problem]:
+    for size in SIZES["max_pool2d"]:
+        yield indices_problem(size, quick=size is SIZES["max_pool2d"][0])
+
+
+@contender("max_pool2d_indices", name="gpudl", prepares=True)
+def gpudl_max_indices(x: Any, **settings: int) -> Callable[[], Any]:
+    _, offsets = ops.max_pool2d_forward(x, **settings, needs_offsets=True)
+    return lambda: ops.max_pool2d_indices(offsets, x.shape, **settings)
+
+
+@contender(
+    "max_pool2d_indices", name="PyTorch", arrays="torch", difference="it has no indices without pooling"
+)
+def torch_max_indices(x: Any, **settings: int) -> Any:
+    import torch
+
+    return torch.nn.functional.max_pool2d(x, **settings, return_indices=True)[1]
 
 
 @contender("max_pool2d_forward", name="gpudl")
