@@ -219,9 +219,6 @@ template <class T>
 __forceinline__ T atomicAdd(T* address, simt::identity_t<T> value) {
   return simt::update_atomically(address, [=](T old) { return static_cast<T>(old + value); });
 }
-__forceinline__ unsigned atomicInc(unsigned* address, unsigned last) {
-  return simt::update_atomically(address, [=](unsigned old) { return old >= last ? 0 : old + 1; });
-}
 template <class T>
 __forceinline__ T atomicSub(T* address, simt::identity_t<T> value) {
   return simt::update_atomically(address, [=](T old) { return static_cast<T>(old - value); });
