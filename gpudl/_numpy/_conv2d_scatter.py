@@ -61,18 +61,23 @@ def backward_data(
 
 
 class _Axis(NamedTuple):
-    """What the taps of one axis meet: rows of dx, rows of dy and the tap, or taps, of each."""
+    """What the taps of one axis meet.
 
-    covered: int  # rows of dx, from the first one on, that `joined` meets, each once
-    joined: range  # as many taps as the stride, of which the first meets row 0 with row 0; none where rows are left over
-    met: list[tuple[slice, slice]]  # of each tap: row p of dy meets row p * stride + offset of dx
+    joined : as many taps as the stride, of which the first meets row 0 of dx with row 0 of dy, so that together they
+        meet each of the first `covered` rows of dx once; none where these would be more than dx has.
+    met : rows of dx and rows of dy of each tap: row p of dy meets row p * stride + offset of dx.
+    """
+
+    joined: range
+    covered: int
+    met: list[tuple[slice, slice]]
 
 
 def _axis(extent: int, outputs: int, field: int, stride: int, padding: int, dilation: int) -> _Axis:
     met = [_met(extent, outputs, r * dilation - padding, stride) for r in range(field)]
-    fits = dilation == 1 and padding + stride <= field and outputs * stride <= extent
-    joined = range(padding, padding + stride) if fits else range(0)
-    return _Axis(outputs * stride if fits else 0, joined, met)
+    if dilation == 1 and padding + stride <= field and outputs * stride <= extent:
+        return _Axis(range(padding, padding + stride), outputs * stride, met)
+    return _Axis(range(0), 0, met)
 
 
 def _add_taps(taps: np.ndarray, dx: np.ndarray, vertical: _Axis, horizontal: _Axis) -> None:
@@ -81,28 +86,31 @@ def _add_taps(taps: np.ndarray, dx: np.ndarray, vertical: _Axis, horizontal: _Ax
     Taps that meet neighbouring columns are one run of numbers, and those that are the first of a row are not added but
     written: (32, 32, 16, 16) -> 64 with 3x3 and stride 2 has 6 passes in place of 10.
     """
-    (rows, first_rows, _), (columns, together, _) = vertical, horizontal
-    if not (rows and columns):
-        first_rows = together = range(0)
-        rows = columns = 0
+    together = horizontal.joined if vertical.joined else range(0)
+    rows, columns = (vertical.covered, horizontal.covered) if together else (0, 0)
     dx[:, rows:] = 0
     dx[:, :rows, columns:] = 0
+    if together:
+        _add_together(taps[:, :, :, :, together.start : together.stop], dx[:, :, :columns], vertical)
     alone = [s for s in range(taps.shape[4]) if s not in together]
-    for r in sorted(range(taps.shape[3]), key=lambda r: r not in first_rows):
-        to, ps = vertical.met[r]
-        if together:
-            seen = dx[:, to, :columns]
-            seen = seen.reshape(*seen.shape[:2], -1, len(together), seen.shape[3])
-            part = taps[:, ps, :, r, together.start : together.stop]
-            if r in first_rows:
-                seen[...] = part
-            else:
-                np.add(seen, part, out=seen)
     for r, (to, ps) in enumerate(vertical.met):
         for s in alone:
             across, qs = horizontal.met[s]
             seen = dx[:, to, across]
             np.add(seen, taps[:, ps, qs, r, s], out=seen)
+
+
+def _add_together(taps: np.ndarray, dx: np.ndarray, vertical: _Axis) -> None:
+    """The taps (G, P, Q, R, s, C) that meet s neighbouring columns, all columns of dx (G, H, Q * s, C)."""
+    _, _, Q, R, s, C = taps.shape
+    pixels = dx.reshape(*dx.shape[:2], Q, s, C)
+    for r in sorted(range(R), key=lambda r: r not in vertical.joined):
+        to, ps = vertical.met[r]
+        seen = pixels[:, to]
+        if r in vertical.joined:
+            seen[...] = taps[:, ps, :, r]
+        else:
+            np.add(seen, taps[:, ps, :, r], out=seen)
 
 
 def _met(extent: int, outputs: int, offset: int, stride: int) -> tuple[slice, slice]:

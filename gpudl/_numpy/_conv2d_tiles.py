@@ -29,7 +29,7 @@ _MIN_BLOCKS = 8
 # Bytes up to which clearing all of a padded copy takes less time than four calls that clear its edges.
 _CLEARED_WHOLE = 1 << 17
 _LARGEST_PARTIALS = 1 << 26  # bytes of partial sums of a weight gradient
-REMEMBERED = 1024  # shapes whose tiles and the like are kept: after a product Python's own code is out of the caches
+REMEMBERED = 1024  # shapes whose tiles are kept: after a product Python's own code is out of the caches
 
 
 class Tile(NamedTuple):
