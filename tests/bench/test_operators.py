@@ -141,6 +141,8 @@ def rows_of(problem, names=None):
         each for each in CONTENDERS[problem.operator].values()
         if "cpu" in each.devices and (names is None or each.name in names)
     ]  # fmt: skip
+    if torch is not None:
+        torch.default_generator.manual_seed(0)  # of its dropout and its noise, of which shares are compared
     return measure(problem, those, Untimed(), Ceilings(1e10, {"float32": 1e11}), 0.1)
 
 
