@@ -85,11 +85,21 @@ def _present_architectures() -> tuple[str, ...]:
     return tuple(sorted("90a" if name == "90" else name for name in found))
 
 
+def _oldest(names: tuple[str, ...]) -> str:
+    return min(names, key=lambda name: int(name.rstrip("af"))).rstrip("af")
+
+
 def code_flags(names: tuple[str, ...]) -> tuple[str, ...]:
     """-gencode for each architecture, and PTX of the oldest for GPUs to come."""
-    oldest = min(names, key=lambda name: int(name.rstrip("af"))).rstrip("af")
+    oldest = _oldest(names)
     real = [f"-gencode=arch=compute_{name},code=sm_{name}" for name in names]
     return (*real, f"-gencode=arch=compute_{oldest},code=compute_{oldest}")
+
+
+def _about(names: tuple[str, ...], digest: str) -> tuple[str, ...]:
+    """What csrc/sources.cpp is told."""
+    made = "-".join((*(f"sm_{name}" for name in names), f"compute_{_oldest(names)}"))
+    return f"-DGPUDL_SOURCES={digest}", f"-DGPUDL_ARCHITECTURES={made}"
 
 
 def build(library: Path, folder: Path, *, strict: bool = False) -> list[Path]:
@@ -100,23 +110,23 @@ def build(library: Path, folder: Path, *, strict: bool = False) -> list[Path]:
     import pybind11
 
     compile_ = load_compile()
-    nvcc = find_nvcc()
+    nvcc, names = find_nvcc(), architectures()
     common = (nvcc, "-std=c++17", "-DGPUDL_CUDA", f"-I{CSRC}")
     # A product and a sum become one instruction only where the source says fma: the bits are those of the CPU executor
     # (and of NumPy, where the arithmetic is the same), whatever the compiler would contract.
     kernels = (
         *common, "-O3", "-fmad=false", *(("--Werror", "all-warnings") if strict else ()), "-Xptxas", "-v",
-        "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall", *code_flags(architectures()),
+        "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall", *code_flags(names),
     )  # fmt: skip
     # The bindings go to the host compiler; by way of nvcc, which knows where CUDA's headers are.
     binding = (
         *common, "-O1", "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall,-Wextra", "-DGPUDL_MODULE=_cuda",
         "-isystem", pybind11.get_include(), "-isystem", sysconfig.get_path("include"),
     )  # fmt: skip
-    digest = f"-DGPUDL_SOURCES={compile_.sources_digest(CSRC)}"
+    about = _about(names, compile_.sources_digest(CSRC))
     units = [
         compile_.Unit(
-            path, (*command, digest) if path.name == "sources.cpp" else command, folder / f"{path.name}.o"
+            path, (*command, *about) if path.name == "sources.cpp" else command, folder / f"{path.name}.o"
         )
         for pattern, command in (("*.cu", kernels), ("*.cpp", binding))
         for path in sorted(CSRC.glob(pattern))

@@ -80,4 +80,5 @@ PYBIND11_MODULE(GPUDL_MODULE, module) {
   }
   module.attr("__all__") = names;
   module.attr("__sources__") = sources_digest();
+  module.attr("__architectures__") = architectures();
 }

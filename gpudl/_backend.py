@@ -148,6 +148,14 @@ def use_backend(backend: str) -> _BackendChoice:
     return choice
 
 
+def compiled_architectures() -> tuple[str, ...]:
+    """What this install's CUDA kernels were compiled for: "sm_90a", or "compute_80" for PTX; () without any."""
+    try:
+        return tuple(_load("cuda").__architectures__.split("-"))
+    except BackendError:
+        return ()
+
+
 def check_backend_name(what: str, backend: object) -> None:
     if backend not in BACKENDS:
         raise ValueError(f"{what}: expected one of 'cpu', 'simt', 'cuda', got {backend!r}")

@@ -3,12 +3,13 @@
 import re
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 
 import gpudl
-from gpudl import models
+from gpudl import _backend, models
 from gpudl.cli import main
 from gpudl.cli.config import (
     ConfigError,
@@ -117,9 +118,30 @@ def test_info(capsys):
     text = capsys.readouterr().out
     assert f"gpudl {gpudl.__version__}, Python {sys.version.split()[0]}" in text
     assert re.search(r"cpu +works", text)
-    assert re.search(r"simt +(works|no: .*gpudl\._simt)", text)
+    assert re.search(r"simt +(works|no: .*gpudl[./]_simt)", text)
     assert re.search(r"cuda +(works|no: )", text)
     assert "[train] complete" in text
+
+
+def test_info_of_a_machine_with_a_gpu(capsys, monkeypatch):
+    properties = {"name": b"NVIDIA H200", "major": 9, "minor": 0, "totalGlobalMem": 139 << 30}
+    runtime = types.SimpleNamespace(
+        getDeviceCount=lambda: 1,
+        getDeviceProperties=lambda number: properties,
+        driverGetVersion=lambda: 13020,
+    )
+    cupy = types.SimpleNamespace(
+        __version__="14.0.1", cuda=types.SimpleNamespace(runtime=runtime), ndarray=type(None)
+    )
+    kernels = types.SimpleNamespace(__architectures__="sm_80-sm_90a-compute_80")
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setitem(_backend._loaded, "cuda", kernels)
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"cuda +works", text)
+    assert "compiled for sm_80, sm_90a, compute_80" in text
+    assert "GPU 0: NVIDIA H200, compute capability 9.0, 139 GiB" in text
+    assert "driver for CUDA 13.2, CuPy 14.0.1" in text
 
 
 def test_help_and_version(capsys):
@@ -145,6 +167,7 @@ def test_help_and_version(capsys):
 
 WITHOUT = """
 import sys
+import types
 class Missing:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {missing!r}:
