@@ -61,11 +61,14 @@ def _unfolded(rows: np.ndarray, tile: Tile, Q: int, field: Pair, stride: Pair, d
     """(pixels, RSC): for each output pixel the inputs it sees; a view where a window is one pixel of dense rows."""
     G, m, C = tile.n1 - tile.n0, tile.p1 - tile.p0, rows.shape[3]
     (R, S), (sn, sh, sw, sc) = field, rows.strides
-    windows = strided(
-        rows,
-        (G, m, Q, R, S, C),
-        (sn, stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw, sc),
-    )
+    if field == (1, 1):  # slices take a tenth of `strided` where rows are not dense
+        windows = rows[:, :: stride[0], :: stride[1]]
+    else:
+        windows = strided(
+            rows,
+            (G, m, Q, R, S, C),
+            (sn, stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw, sc),
+        )
     if windows.flags.c_contiguous:
         return windows.reshape(G * m * Q, R * S * C)
     columns = _parallel.scratch("conv2d_columns", windows.shape, rows.dtype)
