@@ -186,7 +186,7 @@ def test_a_contender_whose_library_is_missing_is_unsupported(monkeypatch):
 IN_FLOAT32 = {
     "confusion_counts", "top_k_correct", "philox_uint32", "philox_uint32_rows", "philox_uniform", "philox_normal",
     "ema_update", "training_step", "training_epoch", "lenet_to_accuracy", "cifar_resnet_to_accuracy",
-    "image_affine", "image_color", "image_crop", "image_erase", "image_normalize", "image_resize",
+    "image_affine", "image_augment", "image_color", "image_crop", "image_erase", "image_normalize", "image_resize",
 }  # fmt: skip
 
 
