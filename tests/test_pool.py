@@ -82,6 +82,33 @@ def test_indices_are_places_in_the_plane(executor):
         assert np.array_equal(values[somewhere], executor.numpy(y)[somewhere])
 
 
+@pytest.mark.parametrize(
+    ("size", "window"),
+    [
+        ((8, 9), ((3, 2), (2, 3), (1, 0), (1, 2), False)),
+        ((4, 3), ((2, 2), (1, 1), (1, 1), (3, 4), False)),  # a window wholly in the padding
+        (
+            (3, 600),
+            ((1, 256), (1, 100), (0, 128), (1, 1), False),
+        ),  # codes of one byte, which does not hold 256
+        ((1 << 17, 1 << 16), ((2, 2), (1 << 16, 1 << 15), (1, 1), (5, 7), False)),  # places above 2**32
+    ],
+)
+def test_every_code_of_every_window_becomes_a_place(executor, size, window):
+    (R, S), (sh, sw), (ph, pw), (dh, dw), _ = window
+    P, Q = (
+        (extent + 2 * pad - dil * (kernel - 1) - 1) // step + 1
+        for extent, kernel, step, pad, dil in zip(size, *window[:4], strict=True)
+    )
+    codes = np.arange(4 * R * S).reshape(4, 1, 1, R * S).repeat(P, 1).repeat(Q, 2) % (R * S)
+    r, s = codes.transpose(0, 3, 1, 2) // S, codes.transpose(0, 3, 1, 2) % S
+    h = np.clip(np.arange(P)[:, None] * sh - ph + r * dh, 0, size[0] - 1)
+    w = np.clip(np.arange(Q) * sw - pw + s * dw, 0, size[1] - 1)
+    offsets = executor.array(codes.transpose(0, 3, 1, 2).astype(np.uint8))
+    indices = ops.max_pool2d_indices(offsets, (4, R * S, *size), window[0], **options(window))
+    assert np.array_equal(executor.numpy(indices), h * size[1] + w)
+
+
 def test_windows_of_more_than_256_elements(executor):
     x = random_array((1, 2, 40, 40))
     y, offsets = ops.max_pool2d_forward(executor.array(x), (17, 19), stride=5, needs_offsets=True)

@@ -207,9 +207,38 @@ def max_pool2d_indices(
     dilation: Pair,
 ) -> None:
     """indices = h * W + w, of the nearest element where a whole window lies in the padding. Both (N, P, Q, C)."""
-    r, s = np.divmod(offsets.astype(np.int64), kernel_size[1])
-    p = np.arange(offsets.shape[1])[:, None, None] * stride[0] - padding[0]
-    q = np.arange(offsets.shape[2])[:, None] * stride[1] - padding[1]
-    h = np.clip(p + r * dilation[0], 0, height - 1)
-    w = np.clip(q + s * dilation[1], 0, width - 1)
-    indices[...] = h * width + w
+    windows = (kernel_size, stride, padding, dilation)
+    vertical, horizontal = ([each[axis] for each in windows] for axis in range(2))
+    tops, rows = _corners(height, offsets.shape[1], *vertical)
+    lefts, columns = _corners(width, offsets.shape[2], *horizontal)
+    number = np.dtype(np.int32 if height * width < 1 << 30 else np.int64)
+    corners = (tops[:, None] * width + lefts)[..., None].astype(number)
+    down, right = number.type(dilation[0] * width - kernel_size[1] * dilation[1]), number.type(dilation[1])
+    borders = [(slice(*rows), slice(*part)) for part in ((0, columns[0]), (columns[1], len(lefts)))]
+    borders += [(slice(*part), slice(None)) for part in ((0, rows[0]), (rows[1], len(tops)))]
+    pieces = _windows.samples(offsets.shape)
+
+    def block(i: int) -> None:
+        code, place = offsets[pieces[i]], indices[pieces[i]]
+        step, total = _scratch("step", code, number), _scratch("total", code, number)
+        np.copyto(step, code)
+        np.floor_divide(step, kernel_size[1], out=total)
+        total *= down
+        step *= right
+        total += step
+        np.add(total, corners, out=place)
+        for p, q in borders:
+            r, s = np.divmod(code[:, p, q].astype(np.int64), kernel_size[1])
+            h = np.clip(tops[p, None, None] + r * dilation[0], 0, height - 1)
+            place[:, p, q] = h * width + np.clip(lefts[q, None] + s * dilation[1], 0, width - 1)
+
+    _parallel.run(block, len(pieces), blas=False)
+
+
+def _corners(
+    size: int, out: int, kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[np.ndarray, Pair]:
+    """Where the windows along an axis start, and [first, last) of those that lie inside as a whole."""
+    first, _ = _windows.span(out, size, -padding, stride)
+    _, last = _windows.span(out, size, (kernel - 1) * dilation - padding, stride)
+    return np.arange(out) * stride - padding, (min(first, out), max(min(first, out), last))
