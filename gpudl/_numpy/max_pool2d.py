@@ -63,40 +63,44 @@ def _holds_all(x: np.ndarray, y: np.ndarray) -> bool:
 def _largest_of_pairs(x: np.ndarray, y: np.ndarray, offsets: np.ndarray | None) -> None:
     """Windows of 2x2 and stride 2, the usual ones: along H first, in long runs, which leaves half of the pixels.
 
-    0.7 to 1.0 of the time of the general walk.
+    Along W every pixel then meets its right neighbour as if all lay in one line, which is work for nothing at every
+    second one; but calls on one long run are so much faster that only results are picked. 0.5 to 0.9 of the time of
+    passes over every second pixel.
     """
     above, below = x[:, 0::2], x[:, 1::2]
-    largest = np.maximum(above, below, out=_scratch("rows", above, x.dtype))
-    left, right = (_pixels(f"pixels {s}", largest[:, :, s::2]) for s in range(2))
-    np.maximum(left, right, out=y)
+    rows = np.maximum(above, below, out=_scratch("rows", above, x.dtype))
+    left, right = _neighbours(rows)
+    largest = _scratch("largest", rows, x.dtype)
+    np.maximum(left, right, out=_neighbours(largest)[0])
+    _windows.copy_pixels(y, largest[:, :, 0::2])
     if offsets is None:
         return
-    lower = np.greater(below, above, out=_scratch("lower", above, np.dtype(np.bool_))).view(np.uint8)
-    lower_left, lower_right = (_pixels(f"lower {s}", lower[:, :, s::2]) for s in range(2))
+    lower = np.greater(below, above, out=_scratch("lower", above, np.dtype(np.bool_)))
+    lower_left, lower_right = _neighbours(lower.view(np.uint8))
     # The right one is first where it is larger, or as large and in the upper row where the left one is in the lower.
-    chosen = np.greater(right, left, out=_scratch("larger", y, np.dtype(np.bool_)))
-    earlier = np.greater(lower_left, lower_right, out=_scratch("earlier", y, np.dtype(np.bool_)))
-    earlier &= np.equal(left, right, out=_scratch("equal", y, np.dtype(np.bool_)))
+    chosen = np.greater(right, left, out=_scratch("larger", left, np.dtype(np.bool_)))
+    earlier = np.greater(lower_left, lower_right, out=_scratch("earlier", left, np.dtype(np.bool_)))
+    earlier &= np.equal(left, right, out=_scratch("equal", left, np.dtype(np.bool_)))
     chosen |= earlier
     # 2 * lower + s of the chosen column s; lower_left ^ lower_right turns the left one's into the right one's.
-    lower_right ^= lower_left
-    lower_right &= chosen.view(np.uint8)
-    lower_left ^= lower_right
-    np.add(lower_left, lower_left, out=lower_left)
-    np.add(lower_left, chosen.view(np.uint8), out=offsets)
-    missing = np.isnan(y, out=chosen)
+    codes = _scratch("codes", rows, offsets.dtype)
+    code, column = _neighbours(codes)[0], chosen.view(np.uint8)
+    np.bitwise_xor(lower_left, lower_right, out=code)
+    code &= column
+    code ^= lower_left
+    np.add(code, code, out=code)
+    code += column
+    _windows.copy_pixels(offsets, codes[:, :, 0::2])
+    missing = np.isnan(y, out=_scratch("missing", y, np.dtype(np.bool_)))
     if missing.any():
-        for code in range(4):  # the last NaN, as in PyTorch
-            np.copyto(offsets, code, where=missing & np.isnan(x[:, code // 2 :: 2, code % 2 :: 2]))
+        for number in range(4):  # the last NaN, as in PyTorch
+            np.copyto(offsets, number, where=missing & np.isnan(x[:, number // 2 :: 2, number % 2 :: 2]))
 
 
-def _pixels(key: str, source: np.ndarray) -> np.ndarray:
-    """`source` itself, or where its pixels are short a copy in which they lie side by side."""
-    if not _windows.few_channels(source):
-        return source
-    pixels = _scratch(key, source, source.dtype)
-    _windows.copy_pixels(pixels, source)
-    return pixels
+def _neighbours(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All pixels but the last and all but the first, each as one line of numbers; pixels : (N, P, W, C), contiguous."""
+    line, channels = pixels.reshape(-1), pixels.shape[3]
+    return line[:-channels], line[channels:]
 
 
 def _largest(
