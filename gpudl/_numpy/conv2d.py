@@ -33,10 +33,10 @@ _WINOGRAD_MANY_PIXELS = 1 << 16
 _BOTH_AXES_CHANNELS = 192  # of either side; rows win with 128, for weight gradients both axes with 256
 _WINOGRAD_FIELDS = (3, 4, 5)  # rows of a window of several columns; with 2 im2col is faster
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
-# Pixels of output, and pixels per channel, for the transform of the filters to pay: with (16, 64, 7, 7) and
-# (8, 192, 14, 14) it does not.
-_WINOGRAD_PIXELS = 2048
-_WINOGRAD_PIXELS_PER_CHANNEL = 8
+# Pixels of output, and pixels per channel, for the transform of the filters to pay: for rows with (16, 64, 7, 7) it
+# does not, for both axes it does with (8, 256, 14, 14) and not with half of the images.
+_ROWS_PIXELS, _ROWS_PIXELS_PER_CHANNEL = 2048, 8
+_BOTH_AXES_PIXELS, _BOTH_AXES_PIXELS_PER_CHANNEL = 1024, 2
 _WINOGRAD = {"winograd": _conv2d_winograd, "winograd rows": _conv2d_winograd_rows}
 
 
@@ -58,22 +58,25 @@ def algorithm(
     # runs are the faster. For the weight gradient planes always are, (128, 6, 14, 14) -> 16 by a fifth.
     if channels < _PLANAR_CHANNELS and (weight_gradient or output[1] > field[1] * channels):
         return "planar"
-    P, Q = output
-    many = images * P * Q >= _WINOGRAD_MANY_PIXELS
+    pixels = images * output[0] * output[1]
+    fewest_channels = _WINOGRAD_FEWEST_CHANNELS if pixels >= _WINOGRAD_MANY_PIXELS else _WINOGRAD_CHANNELS
     if (
-        field[0] in _WINOGRAD_FIELDS
-        and field[1] > 1
-        and (stride, dilation) == ((1, 1), (1, 1))
-        and min(channels, filters) >= (_WINOGRAD_FEWEST_CHANNELS if many else _WINOGRAD_CHANNELS)
-        and min(P, Q) >= _WINOGRAD_EXTENT
-        and images * P * Q >= max(_WINOGRAD_PIXELS, _WINOGRAD_PIXELS_PER_CHANNEL * max(channels, filters))
+        (stride, dilation) != ((1, 1), (1, 1))
+        or min(channels, filters) < fewest_channels
+        or min(output) < _WINOGRAD_EXTENT
     ):
-        many_channels = min(channels, filters) >= _BOTH_AXES_CHANNELS
-        if many_channels and field == (3, 3):
-            return "winograd"
-        # The sums of a weight gradient, 6 * S of a row of filters, leave the cache where there are many channels.
-        return "im2col" if many_channels and weight_gradient else "winograd rows"
-    return "im2col"
+        return "im2col"
+    many_channels = min(channels, filters) >= _BOTH_AXES_CHANNELS
+    if many_channels and field == (3, 3):
+        enough = max(_BOTH_AXES_PIXELS, _BOTH_AXES_PIXELS_PER_CHANNEL * max(channels, filters))
+        return "winograd" if pixels >= enough else "im2col"
+    if field[0] not in _WINOGRAD_FIELDS or field[1] == 1:
+        return "im2col"
+    # The sums of a weight gradient, 6 * S of a row of filters, leave the cache where there are many channels.
+    if many_channels and weight_gradient:
+        return "im2col"
+    enough = max(_ROWS_PIXELS, _ROWS_PIXELS_PER_CHANNEL * max(channels, filters))
+    return "winograd rows" if pixels >= enough else "im2col"
 
 
 @computed_in_float32("y")
