@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl import _parallel
+from gpudl import _memory, _parallel
 from gpudl._numpy._conv2d_tiles import Pair, Tile, fill_padded, sum_partials, tiles
 
 # Rows of a product: BLAS packs the filters anew for each, which with 64 rows takes as long as a third of the product.
 # From 256 channels on, blocks of the size of a core's L2 took 1.2 to 1.4 times as long.
 _ROWS = 512
-_FEWEST_BLOCKS = 2
+_FILTERS = 1 << 15  # transformed by a block
 
 
 def correlate(
@@ -26,7 +26,7 @@ def correlate(
     C, K = filters.shape[2:]
     N, P, Q, _ = y.shape
     th, tw = -(-P // 2), -(-Q // 2)
-    bank = _transformed_filters(np.ascontiguousarray(filters))
+    bank = _transformed_filters(filters)
     pieces = _tiles(N, th, tw, max(C, K) * x.itemsize)
 
     def block(i: int) -> None:
@@ -42,33 +42,32 @@ def correlate(
 
 
 def _tiles(N: int, th: int, tw: int, pixel_bytes: int) -> tuple[Tile, ...]:
-    return tiles(N, th, 16 * tw * pixel_bytes, 16 * _ROWS * pixel_bytes, least=_FEWEST_BLOCKS)
+    """Blocks of up to _ROWS pieces, and two of them even of a single image."""
+    rows = min(_ROWS, -(-N * th // 2) * tw)
+    return tiles(N, th, 16 * tw * pixel_bytes, 16 * rows * pixel_bytes, least=2)
+
+
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
 def _transformed_filters(filters: np.ndarray) -> np.ndarray:
-    """G g G^T for filters (3, 3, C, K), as (16, C, K)."""
-    _, _, C, K = filters.shape
-    bank = np.empty((4, 4, C, K), filters.dtype)
-    pieces = _parallel.ranges(C, max(1, (1 << 18) // max(1, 16 * K * filters.itemsize)))
+    """G g G^T for filters (3, 3, C, K), as (16, C, K) in their order in memory: turning them took as long as this."""
+    if filters.strides[2] < filters.strides[3]:
+        return _transformed_filters(filters.swapaxes(2, 3)).swapaxes(1, 2)
+    C, K = filters.shape[2:]
+    transform = np.kron(_G, _G).astype(filters.dtype)
+    if filters.strides[0] < 0:  # turned around, as for the gradient of the input
+        filters, transform = filters[::-1, ::-1], transform[:, ::-1]
+    taps = filters.reshape(9, C, K).transpose(1, 0, 2)
+    bank = _memory.empty((16, C, K), filters.dtype)
+    pieces = _parallel.equal_ranges(C, max(1, _FILTERS // K))
 
     def block(i: int) -> None:
-        channels = slice(*pieces[i])
-        rows = _filter_transform(filters[:, :, channels])
-        bank[:, :, channels] = _filter_transform(rows.swapaxes(0, 1)).swapaxes(0, 1)
+        rows = slice(*pieces[i])
+        np.matmul(transform, taps[rows], out=bank[:, rows].transpose(1, 0, 2))
 
     _parallel.run(block, len(pieces))
-    return bank.reshape(16, C, K)
-
-
-def _filter_transform(g: np.ndarray) -> np.ndarray:
-    """G along the first axis: (g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2)."""
-    result = np.empty((4, *g.shape[1:]), g.dtype)
-    half = np.multiply(np.add(g[0], g[2]), g.dtype.type(0.5))
-    middle = np.multiply(g[1], g.dtype.type(0.5))
-    result[0], result[3] = g[0], g[2]
-    np.add(half, middle, out=result[1])
-    np.subtract(half, middle, out=result[2])
-    return result
+    return bank
 
 
 def _input_transform(d: list[np.ndarray], out: list[np.ndarray]) -> None:
