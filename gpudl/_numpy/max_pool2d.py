@@ -12,6 +12,8 @@ from gpudl._numpy._elementwise import keep
 from gpudl._numpy._precision import computed_in_float32
 from gpudl._numpy._windows import Pair
 
+# Pixels of so many channels are first copied side by side where a stride lies between them: 0.7 to 1.0 of the time.
+_GATHERED_CHANNELS = 256
 _CHUNK = 1 << 16  # elements of dy whose parts of dx stay in cache while all offsets add to them
 
 
@@ -125,7 +127,7 @@ def _largest(
     before = (slice(None),) * axis
     for offset, first, outputs, inputs in views:
         part, target = x[(*before, inputs)], y[(*before, outputs)]
-        if axis == 2 and not first and _windows.few_channels(part):
+        if axis == 2 and not first and numbers[1] > 1 and 1 < x.shape[3] <= _GATHERED_CHANNELS:
             pixels, part = part, _scratch("part", part, x.dtype)
             _windows.copy_pixels(part, pixels)
         if codes is not None:
