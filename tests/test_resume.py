@@ -93,10 +93,18 @@ def test_the_history_file_of_a_resumed_run(tmp_path, whole):
     assert history_without_times(tmp_path / "a") == history_without_times(tmp_path / "b")
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of a run that died at its 60th operation on checkpoints; to be copied."""
+    folder = tmp_path_factory.mktemp("killed")
+    assert finish(start(folder, "--kill-at", 60)) == -signal.SIGKILL
+    return folder
+
+
 @pytest.mark.parametrize("name", ["arrays.safetensors", "state.json", "SHA256SUMS"])
 @pytest.mark.parametrize("damage", ["truncated", "changed", "missing"])
-def test_a_damaged_newest_checkpoint_costs_some_steps_only(tmp_path, whole, name, damage):
-    assert finish(start(tmp_path, "--kill-at", 60)) == -signal.SIGKILL
+def test_a_damaged_newest_checkpoint_costs_some_steps_only(tmp_path, whole, killed, name, damage):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     kept = sorted((tmp_path / "checkpoints").glob("last-*"))
     assert len(kept) == 2
     file = kept[-1] / name
