@@ -27,7 +27,7 @@ from gpudl.cli.train import _make_trainer
 from gpudl.data import open_dataset
 from gpudl.train import Callback, EarlyStopping, load_checkpoint
 from tests.cli.commands import MNIST, QUICK, gpudl_command, refused
-from tests.support.training import bits
+from tests.support.training import bits, digits
 
 
 def test_what_a_run_says_and_leaves(finished):
@@ -72,6 +72,15 @@ def test_the_same_command_gives_the_same_bits(finished, tmp_path):
     assert bits(load_checkpoint(tmp_path / "other" / "model")) != one
 
 
+@pytest.fixture(scope="module")
+def few_digits(tmp_path_factory):
+    """320 images of 8 x 8: nine steps an epoch in batches of 32."""
+    images, labels = digits(320)
+    path = tmp_path_factory.mktemp("few") / "digits.npz"
+    np.savez(path, x=images, y=labels)
+    return path
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -93,8 +102,9 @@ def test_the_same_command_gives_the_same_bits(finished, tmp_path):
     ],
     ids=" ".join,
 )
-def test_every_choice_trains(tmp_path, capsys, options):
-    assert main(["train", "--output", str(tmp_path), "--model", "small-cnn", *QUICK, *options]) == 0
+def test_every_choice_trains(tmp_path, capsys, few_digits, options):
+    command = ["train", str(few_digits), "--output", str(tmp_path), "--model", "small-cnn"]
+    assert main([*command, "--epochs", "2", "--batch-size", "32", *options]) == 0
     config = read_config(tmp_path / "config.toml")
     for name, value in zip(options[::2], options[1::2], strict=True):
         assert str(config[name[2:].replace("-", "_")]) in (value, f"{value}.0")
