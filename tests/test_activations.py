@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 import gpudl
 from gpudl import nn, ops
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
-from tests.support.gradients import numerical_gradient
 from tests.support.oracles import activations as oracle
 from tests.support.tolerances import DTYPES, FINITE_DIFFERENCE, assert_close
 
@@ -29,6 +28,10 @@ class Kind:
         for index in np.ndindex(x.shape):
             y[index] = getattr(oracle, self.stem)(float(x[index]), **self.numbers)
         return y
+
+    def slope(self, x, step=1e-6):
+        """By central differences; all elements at once, as none sees another."""
+        return (self.expected(x + step) - self.expected(x - step)) / (2 * step)
 
     def forward(self, x, **options):
         return getattr(ops, f"{self.stem}_forward")(x, **self.numbers, **options)
@@ -73,8 +76,7 @@ def test_both_directions(executor, kind, dtype):
         assert y.dtype == dx.dtype == dtype
         assert_close(executor.numpy(y), kind.expected(x))
         if dtype == np.float64:
-            slope = numerical_gradient(kind.expected, x, dy)
-            assert_close(executor.numpy(dx), slope, tolerance=FINITE_DIFFERENCE)
+            assert_close(executor.numpy(dx), kind.slope(x) * dy, tolerance=FINITE_DIFFERENCE)
 
 
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if d != np.float64], ids=str)

@@ -1,5 +1,7 @@
 """Depthwise convolution: every path of its kernels in every direction, against loops."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,14 @@ CASES = {
 }  # fmt: skip
 
 
+@functools.cache
+def make_with_gradients(case, dtype):
+    """Once for all executors, because loops take their time."""
+    made = make(*CASES[case], dtype)
+    x, weight, _, numbers, _, dy = made
+    return *made, oracle.conv2d_gradients(x, weight, dy, **numbers)
+
+
 def make(x_shape, weight_shape, numbers, dtype):
     numbers = numbers | {"groups": x_shape[1]}
     x, weight = random_array(x_shape, dtype, seed=1), random_array(weight_shape, dtype, seed=2)
@@ -43,8 +53,7 @@ def make(x_shape, weight_shape, numbers, dtype):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("case", CASES)
 def test_three_directions(executor, case, dtype):
-    x, weight, bias, numbers, y, dy = make(*CASES[case], dtype)
-    dx, dweight, _ = oracle.conv2d_gradients(x, weight, dy, **numbers)
+    x, weight, bias, numbers, y, dy, (dx, dweight, _) = make_with_gradients(case, dtype)
     shapes = x.shape, weight.shape
     x, weight, bias, dy = (executor.array(a) for a in (x, weight, bias, dy))
     assert_close(executor.numpy(ops.conv2d_forward(x, weight, bias, **numbers)), y, dtype)
