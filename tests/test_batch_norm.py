@@ -414,6 +414,9 @@ def read_only():
 
 
 @bad_calls(
+    ("affine", lambda: nn.BatchNorm2d(3, affine="no"), TypeError, "BatchNorm2d: affine must be a bool, got str"),
+    ("tracking", lambda: nn.BatchNorm1d(3, track_running_stats=None), TypeError, "track_running_stats must be a bool"),
+    ("layer bias", lambda: nn.BatchNorm1d(3, bias=0), TypeError, "BatchNorm1d: bias must be a bool, got int"),
     ("list", lambda: ops.batch_norm_forward([1.0]), TypeError, "x must be a NumPy or CuPy array, got list"),
     ("rank", lambda: ops.batch_norm_forward(V), ValueError, "x must have shape (N, C, ...), got (3,)"),
     ("weight", lambda: ops.batch_norm_forward(X, W), ValueError, "weight must have shape (3,)"),

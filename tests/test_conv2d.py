@@ -447,6 +447,7 @@ DY = np.ones((2, 6, 3, 3), np.float32)
 
 
 @bad_calls(
+    ("layer bias", lambda: nn.Conv2d(4, 6, 3, bias="no"), TypeError, "Conv2d: bias must be a bool, got str"),
     ("x is a list", lambda: ops.conv2d_forward([1], W), TypeError, "x must be a NumPy or CuPy array, got list"),
     ("x rank", lambda: ops.conv2d_forward(X[0, 0], W), ValueError, "x must have shape (N, C, H, W) or (C, H, W)"),
     ("weight rank", lambda: ops.conv2d_forward(X, W[0]), ValueError, "weight must have shape (K, C, R, S)"),

@@ -223,6 +223,13 @@ X, V, S = np.ones((2, 4, 3), np.float32), np.ones(4, np.float32), np.ones((2, 2)
 
 @bad_calls(
     (
+        "affine",
+        lambda: nn.GroupNorm(1, 3, affine="no"),
+        TypeError,
+        "GroupNorm: affine must be a bool, got str",
+    ),
+    ("layer bias", lambda: nn.GroupNorm(1, 3, bias=0), TypeError, "GroupNorm: bias must be a bool, got int"),
+    (
         "list",
         lambda: ops.group_norm_forward([1.0], 1),
         TypeError,

@@ -217,6 +217,13 @@ X, V, R = np.ones((2, 3), np.float32), np.ones(3, np.float32), np.ones(2, np.flo
 
 @bad_calls(
     (
+        "affine",
+        lambda: nn.LayerNorm(3, elementwise_affine="no"),
+        TypeError,
+        "elementwise_affine must be a bool, got str",
+    ),
+    ("layer bias", lambda: nn.LayerNorm(3, bias=0), TypeError, "LayerNorm: bias must be a bool, got int"),
+    (
         "list",
         lambda: ops.layer_norm_forward([1.0], 1),
         TypeError,

@@ -170,6 +170,12 @@ X, W, B = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32), np.ones(4, n
 
 @bad_calls(
     (
+        "dtype as bias",
+        lambda: nn.Linear(3, 4, np.float16),
+        TypeError,
+        "Linear: bias must be a bool, got type",
+    ),
+    (
         "x is a list",
         lambda: ops.linear_forward([[1.0]], W),
         TypeError,

@@ -261,6 +261,18 @@ def test_repr_shows_the_tree():
 
 
 @bad_calls(
+    (
+        "frozen",
+        lambda: nn.Linear(1, 1).requires_grad_("no"),
+        TypeError,
+        "requires_grad must be a bool, got str",
+    ),
+    (
+        "strict",
+        lambda: nn.Linear(1, 1).load_state_dict({}, strict="no"),
+        TypeError,
+        "strict must be a bool, got str",
+    ),
     ("no forward", lambda: nn.Module()(1), NotImplementedError, "Module does not define forward"),
     ("no backward", lambda: nn.Module().backward(1), NotImplementedError, "Module does not define backward"),
     ("mode", lambda: nn.Linear(1, 1).train("yes"), ValueError, "mode must be a bool, got 'yes'"),

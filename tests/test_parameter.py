@@ -61,6 +61,12 @@ def test_data_of_another_dtype_drops_the_gradient():
 
 
 @bad_calls(
+    (
+        "frozen",
+        lambda: nn.Parameter(np.ones(2), requires_grad="no"),
+        TypeError,
+        "requires_grad must be a bool, got str",
+    ),
     ("list", lambda: nn.Parameter([1.0]), TypeError, "data must be a NumPy or CuPy array, got list"),
     ("integers", lambda: nn.Parameter(np.ones(2, int)), TypeError, "data must be float16"),
     (

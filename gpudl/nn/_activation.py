@@ -33,9 +33,3 @@ class Activation(Module):
         """dy : as y. Returns dx, shaped as x."""
         saved = self.saved_for_backward()
         return self.operators[1](dy, saved, **self._numbers()) if self.input_requires_grad else None
-
-
-def require_bool(layer: str, name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{layer}: {name} must be a bool, got {type(value).__name__}")
-    return value

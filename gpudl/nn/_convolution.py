@@ -49,8 +49,9 @@ class Convolution(Module):
 
     def _make_parameters(self, shape: tuple[int, ...], bias: bool, device: str | None, dtype: Any) -> None:
         name = type(self).__name__
+        with_bias = _arrays.boolean(name, "bias", bias)
         self.weight = empty_parameter(name, shape, device, dtype, channels_last=True)
-        self.bias = empty_parameter(name, (self.out_channels,), device, dtype) if bias else None
+        self.bias = empty_parameter(name, (self.out_channels,), device, dtype) if with_bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

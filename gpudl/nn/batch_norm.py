@@ -43,10 +43,12 @@ class _BatchNorm(Module):
         if momentum is not None:
             momentum = _arrays.real(name, "momentum", momentum, minimum=0.0, maximum=1.0)
         self.momentum = momentum
-        self.affine, self.track_running_stats = bool(affine), bool(track_running_stats)
+        self.affine = _arrays.boolean(name, "affine", affine)
+        self.track_running_stats = _arrays.boolean(name, "track_running_stats", track_running_stats)
+        with_bias = _arrays.boolean(name, "bias", bias) and affine
         shape = (self.num_features,)
         self.weight = Parameter(full_buffer(name, shape, 1, device, dtype)) if affine else None
-        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if affine and bias else None
+        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if with_bias else None
         statistics = self.buffer_dtype(_arrays.float_dtype(name, dtype))
         if track_running_stats:
             self.register_buffer("running_mean", full_buffer(name, shape, 0, device, statistics))

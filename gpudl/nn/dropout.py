@@ -13,9 +13,7 @@ class _Dropout(Module):
         super().__init__()
         name = type(self).__name__
         self.p = _arrays.real(name, "p", p, minimum=0, maximum=1)
-        if not isinstance(inplace, bool):
-            raise TypeError(f"{name}: inplace must be a bool, got {type(inplace).__name__}")
-        self.inplace = inplace
+        self.inplace = _arrays.boolean(name, "inplace", inplace)
 
     def _draw(self) -> dict[str, float] | None:
         """The numbers of this call, kept for backward: None where the layer does nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpudl import ops
-from gpudl.nn._activation import Activation, require_bool
+from gpudl.nn._activation import Activation
 from gpudl.ops import _arrays
 
 
@@ -23,7 +23,7 @@ class ELU(Activation):
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
         super().__init__()
         self.alpha = _arrays.real("ELU", "alpha", alpha, minimum=0)
-        self.inplace = require_bool("ELU", "inplace", inplace)
+        self.inplace = _arrays.boolean("ELU", "inplace", inplace)
 
     def _numbers(self) -> dict[str, Any]:
         return {"alpha": self.alpha}

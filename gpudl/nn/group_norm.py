@@ -45,10 +45,11 @@ class GroupNorm(Module):
                 f"{name}: num_channels must be divisible by num_groups, got {num_channels} and {num_groups}"
             )
         self.eps = _arrays.real(name, "eps", eps, minimum=0.0)
-        self.affine = bool(affine)
+        self.affine = _arrays.boolean(name, "affine", affine)
+        with_bias = _arrays.boolean(name, "bias", bias) and affine
         shape = (self.num_channels,)
         self.weight = Parameter(full_buffer(name, shape, 1, device, dtype)) if affine else None
-        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if affine and bias else None
+        self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if with_bias else None
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""

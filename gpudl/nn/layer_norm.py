@@ -40,9 +40,9 @@ class LayerNorm(Module):
         name = "LayerNorm"
         shape = self.normalized_shape = normalized_axes(name, normalized_shape)
         self.eps = _arrays.real(name, "eps", eps, minimum=0.0)
-        self.elementwise_affine = bool(elementwise_affine)
+        self.elementwise_affine = _arrays.boolean(name, "elementwise_affine", elementwise_affine)
         self.weight = Parameter(full_buffer(name, shape, 1, device, dtype)) if elementwise_affine else None
-        with_bias = elementwise_affine and bias
+        with_bias = _arrays.boolean(name, "bias", bias) and elementwise_affine
         self.bias = Parameter(full_buffer(name, shape, 0, device, dtype)) if with_bias else None
 
     def reset_parameters(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpudl import ops
-from gpudl.nn._activation import Activation, require_bool
+from gpudl.nn._activation import Activation
 from gpudl.ops import _arrays
 
 
@@ -27,7 +27,7 @@ class LeakyReLU(Activation):
                 f"LeakyReLU: negative_slope must be at least 0 with inplace=True, got {self.negative_slope}"
             )
         self.saves = "y" if self.negative_slope >= 0 else "x"
-        self.inplace = require_bool("LeakyReLU", "inplace", inplace)
+        self.inplace = _arrays.boolean("LeakyReLU", "inplace", inplace)
 
     def _numbers(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope}

@@ -37,8 +37,9 @@ class Linear(Module):
         super().__init__()
         self.in_features = _arrays.integer("Linear", "in_features", in_features, minimum=1)
         self.out_features = _arrays.integer("Linear", "out_features", out_features, minimum=1)
+        with_bias = _arrays.boolean("Linear", "bias", bias)
         self.weight = empty_parameter("Linear", (out_features, in_features), device, dtype)
-        self.bias = empty_parameter("Linear", (out_features,), device, dtype) if bias else None
+        self.bias = empty_parameter("Linear", (out_features,), device, dtype) if with_bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

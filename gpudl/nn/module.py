@@ -190,8 +190,9 @@ class Module:
 
         As in PyTorch a frozen batch norm still updates its running statistics until it is put in eval().
         """
+        requires_grad = _arrays.boolean("requires_grad_", "requires_grad", requires_grad)
         for parameter in self.parameters():
-            parameter.requires_grad = bool(requires_grad)
+            parameter.requires_grad = requires_grad
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -258,6 +259,7 @@ class Module:
         op = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{op}: state must be a dict of arrays, got {type(state).__name__}")
+        _arrays.boolean(op, "strict", strict)
         own = dict(self._named_state("", True))
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]

@@ -35,7 +35,7 @@ class Parameter:
         self._data = data
         self._grad: Array | None = None
         self._slot: Slot | None = None
-        self.requires_grad = bool(requires_grad)
+        self.requires_grad = _arrays.boolean("Parameter", "requires_grad", requires_grad)
 
     @property
     def data(self) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gpudl import ops
-from gpudl.nn._activation import Activation, require_bool
+from gpudl.nn._activation import Activation
+from gpudl.ops import _arrays
 
 
 class ReLU(Activation):
@@ -18,7 +19,7 @@ class ReLU(Activation):
 
     def __init__(self, inplace: bool = False):
         super().__init__()
-        self.inplace = require_bool("ReLU", "inplace", inplace)
+        self.inplace = _arrays.boolean("ReLU", "inplace", inplace)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""

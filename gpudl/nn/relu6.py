@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gpudl import ops
-from gpudl.nn._activation import Activation, require_bool
+from gpudl.nn._activation import Activation
+from gpudl.ops import _arrays
 
 
 class ReLU6(Activation):
@@ -17,7 +18,7 @@ class ReLU6(Activation):
 
     def __init__(self, inplace: bool = False):
         super().__init__()
-        self.inplace = require_bool("ReLU6", "inplace", inplace)
+        self.inplace = _arrays.boolean("ReLU6", "inplace", inplace)
 
     def extra_repr(self) -> str:
         return f"inplace={self.inplace!r}"

@@ -157,6 +157,13 @@ def one_of(op: str, name: str, value: object, allowed: Sequence[object]) -> None
         raise ValueError(f"{op}: {name} must be one of {words}, got {value!r}")
 
 
+def boolean(op: str, name: str, value: object) -> bool:
+    """A checked bool, Python's or NumPy's."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{op}: {name} must be a bool, got {type(value).__name__}")
+    return bool(value)
+
+
 def float_dtype(op: str, dtype: Any) -> np.dtype:
     """`dtype` as one of the four supported floating dtypes; None means float32; "bfloat16" is understood."""
     if dtype is None:
