@@ -1,6 +1,7 @@
 """The optimizers as objects: stores, groups, states, counts, resuming."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -203,7 +204,12 @@ def test_a_second_optimizer_takes_over_and_the_first_says_so():
     assert_refuses(first.step, RuntimeError, "another optimizer has taken parameter 'w'")
 
 
-def test_a_model_and_its_optimizer_are_copied_together():
+@pytest.mark.parametrize(
+    "twin",
+    [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))],
+    ids=["deepcopy", "pickle"],
+)
+def test_a_model_and_its_optimizer_are_copied_together(twin):
     def train(model, optimizer, steps):
         for step in range(steps):
             optimizer.zero_grad()
@@ -214,7 +220,7 @@ def test_a_model_and_its_optimizer_are_copied_together():
     groups = [{"params": model[0].parameters(), "lr": 0.2}, {"params": model[2].parameters()}]
     optimizer = optim.Adam(groups, lr=0.05)
     train(model, optimizer, 3)
-    other, its = copy.deepcopy((model, optimizer))
+    other, its = twin((model, optimizer))
     before = {name: array.copy() for name, array in model.state_dict().items()}
     train(other, its, 3)
     assert all(np.array_equal(before[name], array) for name, array in model.state_dict().items())

@@ -1,5 +1,7 @@
 """Parameter: data, gradient, and what is refused."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,21 @@ def test_data_of_another_dtype_drops_the_gradient():
     assert parameter.grad is not None
     parameter.data = np.zeros((2, 3), np.float64)
     assert parameter.grad is None
+
+
+def test_a_pickle_leaves_the_optimizer_behind():
+    layer = nn.Linear(3, 300)
+    layer.weight.requires_grad = False
+    optim.SGD(layer.parameters(), lr=0.1)
+    layer.bias.grad = np.arange(300, dtype=np.float32)
+    whole = pickle.dumps(layer.bias)
+    twin = pickle.loads(whole)
+    assert len(whole) < 3 * layer.bias.data.nbytes  # not the store with all parameters and the state
+    assert np.array_equal(twin.data, layer.bias.data)
+    assert np.array_equal(twin.grad, layer.bias.grad)
+    assert not pickle.loads(pickle.dumps(layer.weight)).requires_grad
+    twin.data = np.zeros(300, np.float64)  # an optimizer that holds it would refuse the dtype
+    assert layer.bias.dtype == np.float32
 
 
 @bad_calls(

@@ -112,6 +112,10 @@ class Parameter:
         memo[id(self)] = other
         return other
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The same for `pickle`."""
+        return _remade, (self._data, self._grad, self.requires_grad)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient, or with set_to_none=False fill it with zeros where there is one."""
         if set_to_none:
@@ -138,6 +142,13 @@ class Parameter:
     def __repr__(self) -> str:
         frozen = "" if self.requires_grad else ", frozen"
         return f"Parameter{self.shape} {self.dtype}{frozen}"
+
+
+def _remade(data: Array, grad: Array | None, requires_grad: bool) -> Parameter:
+    """A parameter out of a pickle."""
+    parameter = Parameter(data, requires_grad)
+    parameter.grad = grad
+    return parameter
 
 
 def _moved(a: Array, b: Array) -> bool:

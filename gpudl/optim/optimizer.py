@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -327,13 +326,9 @@ class Optimizer:
         count = int(float(_backend.as_array(entry.get("step", 1))))
         return _arrays.integer(op, f"step of {key!r}", count, minimum=0), arrays
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Optimizer:
-        """An optimizer of its own over copies of the parameters: those of a model that is copied with it."""
-        other = object.__new__(type(self))
-        memo[id(self)] = other
-        other._start(copy.deepcopy(self.defaults, memo), copy.deepcopy(self.param_groups, memo))
-        other.load_state_dict(self.state_dict())
-        return other
+    def __reduce__(self) -> tuple[Any, ...]:
+        """`pickle` and `copy.deepcopy` make one of its own, over the parameters of a model that goes along with it."""
+        return _remade, (type(self), self.defaults, self.param_groups, self.state_dict())
 
     def __repr__(self) -> str:
         lines = [f"{self._op} ("]
@@ -341,6 +336,16 @@ class Optimizer:
             options = ", ".join(f"{k}={group[k]!r}" for k in self.defaults)
             lines.append(f"  group {i}: {len(group['params'])} parameters, {options}")
         return "\n".join([*lines, ")"])
+
+
+def _remade(
+    kind: type[Optimizer], defaults: dict[str, Any], groups: list[dict[str, Any]], state: dict[str, Any]
+) -> Optimizer:
+    """An optimizer out of a pickle or a copy."""
+    optimizer = object.__new__(kind)
+    optimizer._start(defaults, groups)
+    optimizer.load_state_dict(state)
+    return optimizer
 
 
 def _as_groups(op: str, params: Any) -> list[dict[str, Any]]:
