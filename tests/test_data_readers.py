@@ -1,7 +1,6 @@
 """Readers: every format written by hand and read back, and every way in which a file can be hostile."""
 
 import gzip
-import importlib
 import io
 import zipfile
 
@@ -79,6 +78,18 @@ def test_counts_and_missing_files(tmp_path):
     assert_refuses(lambda: readers.open_dataset(tmp_path), DataFormatError, "test has 7 images but 3 labels")
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     assert_refuses(lambda: readers.open_dataset(tmp_path), FileNotFoundError, "no file t10k-labels")
+
+
+def test_more_than_the_memory_is_refused_before_it_is_taken(tmp_path, monkeypatch):
+    write_mnist(tmp_path, zipped=True)
+    np.savez_compressed(tmp_path / "a.npz", x=IMAGES, y=LABELS)
+    monkeypatch.setattr("gpudl.data.readers._common._memory", lambda: 209)
+    words = "need 0.0 GB, more than the memory of this machine, 0.0 GB"
+    for path, what in (
+        (tmp_path, "bytes of shape (7, 5, 6) " + words),
+        (tmp_path / "a.npz", "values of x, uint8 of shape (7, 5, 6), " + words),
+    ):
+        assert_refuses(lambda path=path: readers.open_dataset(path), DataFormatError, what)
 
 
 def cifar_bytes(count, seed=0, label=None):
@@ -450,7 +461,6 @@ def test_hidden_files_and_too_many_pixels(tmp_path, monkeypatch):
     read = readers.image_folder(tmp_path)
     assert read.classes == ("a", "b")
     assert read.train.arrays[0].shape == (2, 1, 5, 6)
-    module = importlib.import_module("gpudl.data.readers.image_folder")
-    monkeypatch.setattr(module, "_memory", lambda: 59)
+    monkeypatch.setattr("gpudl.data.readers._common._memory", lambda: 59)
     assert_refuses(lambda: readers.image_folder(tmp_path), ValueError, "2 images of 6x5 need")
     assert_refuses(lambda: readers.image_folder(tmp_path, 500), ValueError, "2 images of 500x500 need")

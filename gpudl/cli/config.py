@@ -87,6 +87,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
     except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: no TOML file: {error}") from error
     options = {key.replace("-", "_"): value for key, value in content.items()}
+    if len(options) < len(content):
+        raise ConfigError(f"{path}: an option twice, with - and with _: {', '.join(content)}")
     unknown = sorted(set(options) - set(names()))
     if unknown:
         raise ConfigError(f"{path}: unknown {', '.join(unknown)}; there are {', '.join(names())}")

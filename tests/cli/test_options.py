@@ -89,6 +89,7 @@ def test_wrong_files_of_options(tmp_path, capsys):
         ),
         (b'epochs = "3"', "--epochs: expected a whole number from 1 on, got '3'"),
         (b"[model]\nname = 3\n", "--model: expected one of"),
+        (b"batch-size = 3\nbatch_size = 4\n", "an option twice, with - and with _: batch-size, batch_size"),
         (b"a = " + b"[" * 5000, "no TOML file"),
     ):
         file.write_bytes(content)

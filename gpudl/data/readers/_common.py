@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,23 @@ class ImageData:
         """(C, H, W)."""
         channels, height, width = self.train.arrays[0].shape[1:]
         return channels, height, width
+
+
+def require_memory(path: Path, what: str, needed: int, advice: str = "") -> None:
+    """Raise DataFormatError where `needed` bytes are more than the machine has."""
+    memory = _memory()
+    if needed > memory:
+        raise DataFormatError(
+            f"{path}: {what} need {needed / 1e9:.1f} GB, more than the memory of this machine, {memory / 1e9:.1f} GB"
+            + advice
+        )
+
+
+def _memory() -> float:
+    """Of the machine, in bytes; infinity where the system does not tell."""
+    if not hasattr(os, "sysconf"):
+        return math.inf
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def checked(

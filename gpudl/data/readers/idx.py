@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gpudl.data.readers._common import LARGEST_RATIO, DataFormatError, ImageData, checked
+from gpudl.data.readers._common import LARGEST_RATIO, DataFormatError, ImageData, checked, require_memory
 
 _UNSIGNED_BYTE = 0x08
 _PARTS = {"train": "train", "test": "t10k"}
@@ -48,6 +48,7 @@ def _read(path: Path, file: BinaryIO, largest: int) -> np.ndarray:
     count = math.prod(shape)
     if count > largest:
         raise DataFormatError(f"{path}: the header tells shape {shape}, more than the file can hold")
+    require_memory(path, f"bytes of shape {shape}", count)
     data = file.read(count + 1)
     if len(data) != count:
         got = "more" if len(data) > count else f"{len(data)}"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import os
 import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gpudl.data.readers._common import DataFormatError, ImageData, checked
+from gpudl.data.readers._common import DataFormatError, ImageData, checked, require_memory
 from gpudl.ops import _arrays
 
 _GREY = ("1", "L")
@@ -183,22 +181,11 @@ def _all_pixels(folder: Path, image: Any, files: list[Path], size: tuple[int, in
     width, height = size
     channels = len(mode)
     needed = len(files) * height * width * channels
-    if needed > _memory():
-        raise DataFormatError(
-            f"{folder}: {len(files)} images of {width}x{height} need {needed / 1e9:.1f} GB, more than the memory "
-            f"of this machine, {_memory() / 1e9:.1f} GB; give a smaller image_size"
-        )
+    require_memory(folder, f"{len(files)} images of {width}x{height}", needed, "; give a smaller image_size")
     pixels = np.empty((len(files), height, width, channels), np.uint8)
     for row, file in zip(pixels, files, strict=True):
         row[...] = _pixels(image, file, size, mode).reshape(row.shape)
     return pixels.transpose(0, 3, 1, 2)
-
-
-def _memory() -> float:
-    """Of the machine, in bytes; infinity where the system does not tell."""
-    if not hasattr(os, "sysconf"):
-        return math.inf
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _pixels(image: Any, file: Path, size: tuple[int, int], mode: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gpudl.data.readers._common import LARGEST_RATIO, DataFormatError, ImageData, checked
+from gpudl.data.readers._common import LARGEST_RATIO, DataFormatError, ImageData, checked, require_memory
 
 _DTYPES = tuple(np.dtype(name) for name in ("uint8", "float16", "float32", "float64"))
 # What zipfile and NumPy raise on damaged, encrypted and unknown kinds of archives.
@@ -65,6 +65,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray | Non
         raise DataFormatError(f"{path}: {name} holds Python objects, expected numbers")
     if math.prod(shape) * dtype.itemsize != info.file_size - start:
         raise DataFormatError(f"{path}: {name} of {dtype} {shape} does not fit its {info.file_size} bytes")
+    require_memory(path, f"values of {name}, {dtype} of shape {shape},", info.file_size)
     with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
