@@ -49,6 +49,10 @@ def test_history_files(tmp_path):
     rows = list(csv.DictReader((tmp_path / "run" / "history.csv").read_text().splitlines()))
     assert [float(row["train_loss"]) for row in rows] == history["train_loss"]
     assert json.loads((tmp_path / "run" / "history.json").read_text()) == history.rows
+    assert "val_loss" in history
+    assert "val_accuracy" not in history
+    assert list(history) == ["epoch", "step", "lr", "train_loss", "val_loss", "seconds"]
+    assert dict(history)["val_loss"] == history["val_loss"]
     history.rows[0]["train_loss"] = float("nan")
     assert json.loads(history.to_json())[0]["train_loss"] is None
     assert_refuses(

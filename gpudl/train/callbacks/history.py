@@ -7,6 +7,7 @@ import io
 import json
 import math
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ class History(Callback):
 
     folder : where history.csv and history.json are written anew after every epoch and at the end; None for memory
         only. Where that fails (a full disk) is a warning: the next epoch tries again.
-    `history["val_loss"]` is a column; `history.rows` are dicts.
+    `history["val_loss"]` is a column, and `in`, iteration and `dict(history)` are of columns; `history.rows` are dicts.
     """
 
     def __init__(self, folder: str | Path | None = None):
@@ -32,10 +33,17 @@ class History(Callback):
         self.rows: list[Row] = []
 
     def __getitem__(self, column: str) -> list[Any]:
-        if not any(column in row for row in self.rows):
-            known = ", ".join(self.rows[-1]) if self.rows else "none yet"
+        if column not in self:
+            known = ", ".join(self) or "none yet"
             raise KeyError(f"History: no column {column!r}; there are {known}")
         return [row.get(column) for row in self.rows]
+
+    def keys(self) -> list[str]:
+        """The columns, in the order in which they came."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,9 +70,8 @@ class History(Callback):
 
     def to_csv(self) -> str:
         """A header and a line for each epoch; numbers as Python prints them, so that they read back the same."""
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer = csv.DictWriter(text, self.keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         return text.getvalue()
