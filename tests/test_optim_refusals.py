@@ -28,6 +28,13 @@ def loaded(change):
         TypeError,
         "params must be an iterable of Parameters or dicts, got ndarray",
     ),
+    (
+        "a set",
+        lambda: optim.SGD({P}),
+        TypeError,
+        "params must have an order, by which state is kept, got set",
+    ),
+    ("a set in a group", lambda: optim.SGD([{"params": {P}}]), TypeError, "params must have an order"),
     ("none", lambda: optim.Adam([]), ValueError, "params must hold at least one parameter, got none"),
     ("twice", lambda: optim.Adam([P, P]), ValueError, "params must hold each parameter once, got one twice"),
     ("arrays", lambda: optim.SGD([np.ones(2)]), TypeError, "params must hold Parameters, got ndarray"),

@@ -353,13 +353,17 @@ def _as_groups(op: str, params: Any) -> list[dict[str, Any]]:
         raise TypeError(
             f"{op}: params must be an iterable of Parameters or dicts, got {type(params).__name__}"
         )
-    entries = list(params)
+    entries = params if isinstance(params, set | frozenset) else list(params)  # which a group refuses
     if entries and all(isinstance(entry, dict) for entry in entries):
         return entries
     return [{"params": entries}]
 
 
 def _members(op: str, params: Any) -> tuple[list[Parameter], list[str] | None]:
+    if isinstance(params, set | frozenset):
+        raise TypeError(
+            f"{op}: params must have an order, by which state is kept, got {type(params).__name__}"
+        )
     entries = [params] if isinstance(params, Parameter) else list(params)
     named = [isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str) for entry in entries]
     if any(named) and not all(named):
