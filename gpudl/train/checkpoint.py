@@ -59,10 +59,12 @@ def save_checkpoint(folder: str | Path, state: dict[str, Any]) -> Path:
             _write_through(writing / name, data)
         _flush_folder(writing)
         _put_in_place(writing, folder)
-    except BaseException:
+        _flush_folder(folder.parent)
+    except BaseException as error:
         shutil.rmtree(writing, ignore_errors=True)
+        if isinstance(error, OSError):
+            error.filename = str(folder)
         raise
-    _flush_folder(folder.parent)
     return folder
 
 

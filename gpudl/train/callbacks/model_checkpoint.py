@@ -68,7 +68,7 @@ class ModelCheckpoint(Callback):
         try:
             checkpoint.save_checkpoint(path, trainer.state_dict())
         except OSError as error:
-            warnings.warn(f"{path}: checkpoint not written: {error}", stacklevel=2)
+            warnings.warn(f"{path}: checkpoint not written: {error.strerror or error}", stacklevel=2)
             return
         same = [
             other for other in checkpoint.list_checkpoints(self.folder) if other.name.startswith(f"{kind}-")
