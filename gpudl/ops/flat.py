@@ -17,8 +17,8 @@ def flat_norm(x: Array | Sequence[Array], *, norm_type: float = 2.0) -> float:
     """The norm (sum |x|**norm_type)**(1/norm_type) of a flat array, or of several together.
 
     x : (M,) float16, bfloat16, float32 or float64, contiguous, NumPy or CuPy; or a list of them on one device.
-    norm_type : any number; inf is the largest |x|, -inf the smallest, 0 counts what is not zero (of several arrays:
-    those that are not all zero, as the norm of their norms in PyTorch).
+    norm_type : any number; inf is the largest |x|, -inf the smallest, 0 counts what is not zero (of a list: its
+    arrays that are not all zero, as the norm of their norms in PyTorch).
 
     Returns a float; 0 for empty arrays. Sums of 65536 elements in float64, merged in order; NumPy's BLAS takes
     squares of float32 in float32. The call waits for a GPU. Raises TypeError or ValueError for another dtype, rank or
@@ -27,7 +27,7 @@ def flat_norm(x: Array | Sequence[Array], *, norm_type: float = 2.0) -> float:
     op = "flat_norm"
     arrays = _filled(op, x)
     power = _arrays.extended_real(op, "norm_type", norm_type)
-    return float(_backend.move(_norm(arrays, power), "cpu")[0]) if arrays else 0.0
+    return float(_backend.move(_norm(x, arrays, power), "cpu")[0]) if arrays else 0.0
 
 
 def flat_clip_norm(x: Array | Sequence[Array], *, max_norm: float, norm_type: float = 2.0) -> Array:
@@ -44,7 +44,7 @@ def flat_clip_norm(x: Array | Sequence[Array], *, max_norm: float, norm_type: fl
     power = _arrays.extended_real(op, "norm_type", norm_type)
     if not arrays:
         return np.zeros(())
-    executor, norm, factor = _backend.executor(arrays[0]), _norm(arrays, power), _doubles(1, arrays[0])
+    executor, norm, factor = _backend.executor(arrays[0]), _norm(x, arrays, power), _doubles(1, arrays[0])
     executor.flat_clip_factor(norm, factor, max_norm=limit)
     for array in arrays:
         executor.flat_scale(array, factor)
@@ -61,9 +61,9 @@ def _filled(op: str, x: Array | Sequence[Array]) -> list[Array]:
     return [array for array in arrays if array.size]
 
 
-def _norm(arrays: Sequence[Array], power: float) -> Array:
-    """(1,) float64, on the device of the arrays."""
-    if power == 0 and len(arrays) > 1:
+def _norm(x: Array | Sequence[Array], arrays: Sequence[Array], power: float) -> Array:
+    """(1,) float64, on the device of the arrays: those of `x` that have elements."""
+    if power == 0 and not _backend.is_array(x):
         norms = _doubles(len(arrays), arrays[0])
         for i, array in enumerate(arrays):
             _merge(_partials_of([array], power), norms[i : i + 1], power)
