@@ -1,5 +1,8 @@
 """Bounds on gradients, the test for what is not finite, and averages of weights."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -10,10 +13,11 @@ from tests.support.optimized import give_gradients, parameters
 from tests.support.tolerances import DTYPES, assert_close
 
 
+@pytest.mark.parametrize("count", [1, 99], ids="at most {} parameters".format)
 @pytest.mark.parametrize("bound", [False, True])
 @pytest.mark.parametrize("norm_type", [2.0, 1.0, 3.5, np.inf, 0])
-def test_clip_grad_norm(bound, norm_type):
-    members = parameters()
+def test_clip_grad_norm(bound, norm_type, count):
+    members = parameters()[-count:]
     if bound:
         optim.SGD(members)
     give_gradients(members, 0, skip=(1,))
@@ -95,6 +99,26 @@ def test_averages_of_weights(dtype, warmup):
     assert other.updates == 6
     for name in own:
         assert np.array_equal(ema.state_dict()["averages"][name], other.state_dict()["averages"][name])
+
+
+@pytest.mark.parametrize(
+    "twin", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["deepcopy", "pickle"]
+)
+def test_a_model_and_its_averages_are_copied_together(twin):
+    model = nn.Linear(3, 2)
+    ema = optim.EMA(model, decay=0.5, warmup=True)
+    ema.update()
+    other, its = twin((model, ema))
+    before = {name: array.copy() for name, array in ema.state_dict()["averages"].items()}
+    for averaged, averages in ((other, its), (model, ema)):
+        averaged.weight.data[...] = 7
+        averages.update()
+        assert averages.state_dict()["updates"] == 2
+    for name, array in ema.state_dict()["averages"].items():
+        assert np.array_equal(its.state_dict()["averages"][name], array)
+    assert not np.array_equal(its.state_dict()["averages"]["weight"], before["weight"])
+    its.update()
+    assert ema.state_dict()["updates"] == 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

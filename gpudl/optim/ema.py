@@ -41,9 +41,12 @@ class EMA:
         self.decay = _arrays.real("EMA", "decay", decay, minimum=0, maximum=1)
         _arrays.one_of("EMA", "warmup", warmup, (False, True))
         self.warmup = bool(warmup)
+        self._start(dict(model.named_parameters()))
+
+    def _start(self, parameters: dict[str, Parameter]) -> None:
         self.updates = 0
-        self._parameters = dict(model.named_parameters())
-        self._averages = _averages(self._parameters)
+        self._parameters = parameters
+        self._averages = _averages(parameters)
 
     def update(self) -> None:
         """Move the averages; call it after the optimizer's step."""
@@ -106,6 +109,19 @@ class EMA:
         for name, average in self._averages.items():
             average.view[...] = averages[name]
         self.updates = updates
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """`pickle` and `copy.deepcopy` make one of its own, over the parameters of a model that goes along with it."""
+        return _remade, (self._parameters, self.decay, self.warmup, self.state_dict())
+
+
+def _remade(parameters: dict[str, Parameter], decay: float, warmup: bool, state: dict[str, Any]) -> EMA:
+    """Averages out of a pickle or a copy."""
+    ema = object.__new__(EMA)
+    ema.decay, ema.warmup = decay, warmup
+    ema._start(parameters)
+    ema.load_state_dict(state)
+    return ema
 
 
 def _averages(parameters: dict[str, Parameter]) -> dict[str, _Average]:
