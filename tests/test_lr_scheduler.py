@@ -390,6 +390,12 @@ def test_the_best_metric_survives_in_the_state(mode, best):
         "factor must be below 1",
     ),
     (
+        "metrics",
+        lambda: schedules.ReduceLROnPlateau(optimizer()).step("low"),
+        TypeError,
+        "ReduceLROnPlateau.step: metrics must be a number, got 'low'",
+    ),
+    (
         "mode",
         lambda: schedules.ReduceLROnPlateau(optimizer(), "up"),
         ValueError,

@@ -113,6 +113,12 @@ def test_weights_load_by_key():
 
 @bad_calls(
     (
+        "shape",
+        lambda: models.create("lenet", 10, (28, 28)),
+        ValueError,
+        "image_shape must be (C, H, W), got (28, 28)",
+    ),
+    (
         "name",
         lambda: models.create("alexnet", 10, (3, 32, 32)),
         ValueError,

@@ -46,10 +46,13 @@ def names() -> list[str]:
 def create(name: str, num_classes: int, image_shape: tuple[int, int, int]) -> Module:
     """A new model for images (C, H, W) of `num_classes` classes.
 
-    Raises ValueError for an unknown name (it lists the known ones), or where LeNet gets an image that is not square.
+    Raises ValueError for an unknown name (it lists the known ones), a shape of another form, or where LeNet gets an
+    image that is not square.
     """
     if name not in _BY_NAME:
         raise ValueError(f"create: name must be one of {', '.join(_BY_NAME)}, got {name!r}")
+    if not isinstance(image_shape, tuple | list) or len(image_shape) != 3:
+        raise ValueError(f"create: image_shape must be (C, H, W), got {image_shape!r}")
     channels, height, width = image_shape
     if name == "lenet" and height != width:
         raise ValueError(f"create: lenet needs square images, got {height}x{width}")

@@ -47,7 +47,10 @@ class ReduceLROnPlateau:
 
     def step(self, metrics: float) -> None:
         """Count one value of the metric."""
-        value = float(metrics)
+        try:
+            value = float(metrics)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"ReduceLROnPlateau.step: metrics must be a number, got {metrics!r}") from error
         self.last_epoch += 1
         if self.is_better(value):
             self.best, self.num_bad_epochs = value, 0
