@@ -4,9 +4,10 @@
 
 The machine has CuPy, CUDA's toolkit and what gpudl needs, and may have no network; nothing is downloaded, and nothing
 of the machine is changed. Builds gpudl._cuda beside its sources, runs the tests that need a GPU, then the benchmarks in
-order of worth. Each part is a process of its own with what is left of the time; one that takes longer is stopped, and
-what it had measured stays. The folder has a log of each part, versions, the rows of the benchmarks, and summary.txt,
-which is written anew after each part. Standard library only.
+order of worth. Each part is a process of its own with a share of the time that is left; one that takes longer is
+stopped, and what it had measured stays. A benchmark that loses the GPU to a fault of a kernel goes on in a new process.
+The folder has a log of each part, versions, the rows of the benchmarks, and summary.txt, which is written anew after
+each part. Standard library only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GRACE = 10.0  # seconds that a part has to end after it was told to
 QUESTION = 30.0  # seconds for a version
+# Of gpudl bench: the fault of a kernel took the GPU from the process, and another one may go on.
+LOST = os.EX_TEMPFAIL
 
 Command = tuple[str, ...]
 
@@ -36,7 +39,7 @@ class Part:
     """One process of the visit.
 
     share : of the time that is left, at most. least : seconds without which it is not begun. needs : the name of a part
-    that must have ended well.
+    that must have ended well. further : goes on where the command ended with the status LOST.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Part:
     share: float = 1.0
     least: float = 20.0
     needs: str | None = None
+    further: Command | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,15 +85,22 @@ def _outcome(
     allowed = (left - GRACE) * part.share
     if allowed < part.least:
         return Outcome(part.name, "left out", detail=f"{max(left, 0):.0f} s are left")
-    start = clock()
+    start, log = clock(), folder / f"{part.name}.log"
+    faults = 0
     try:
-        status = execute(part.command, allowed, folder / f"{part.name}.log")
+        status = execute(part.command, allowed, log)
+        while status == LOST and part.further is not None:
+            faults += 1
+            status = execute(part.further, allowed - (clock() - start), log)
     except OSError as error:
         return Outcome(part.name, "failed", clock() - start, str(error))
     took = clock() - start
+    remarks = [f"faults that cost the GPU: {faults}"] * bool(faults)
     if status is None:
-        return Outcome(part.name, "out of time", took, f"stopped after {allowed:.0f} s")
-    return Outcome(part.name, "failed" if status else "ran", took, f"exit status {status}" if status else "")
+        remarks.append(f"stopped after {allowed:.0f} s")
+        return Outcome(part.name, "out of time", took, "; ".join(remarks))
+    remarks += [f"exit status {status}"] * bool(status)
+    return Outcome(part.name, "failed" if remarks else "ran", took, "; ".join(remarks))
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome], parts: Sequence[Part]) -> str:
@@ -171,8 +182,11 @@ def parts(folder: Path, seconds_each: float) -> list[Part]:
             command += ["--dtype", dtype]
         for words in workloads:
             command += ["--workload", words]
-        command += ["--quick"] * quick + ["--output", str(folder / "rows" / name)]
-        found.append(Part(name, tuple(command), needs="build"))
+        rows = str(folder / "rows" / name)
+        command += ["--quick"] * quick + ["--output", rows]
+        further = (python, "-m", "gpudl", "bench", "--resume", rows)
+        # Half, so that a kernel that hangs does not take all the time of the others.
+        found.append(Part(name, tuple(command), share=0.5, needs="build", further=further))
     return found
 
 
@@ -193,7 +207,7 @@ def environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
 def execute_with(variables: Mapping[str, str]) -> Execute:
     def execute(command: Command, seconds: float, log: Path) -> int | None:
         """In a process group of its own, which is told to end as by Ctrl-C, and killed GRACE later."""
-        with log.open("wb") as file:
+        with log.open("ab") as file:
             file.write(f"$ {shlex.join(command)}\n".encode())
             file.flush()
             process = subprocess.Popen(

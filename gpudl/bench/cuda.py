@@ -106,11 +106,21 @@ class CudaDevice(Device):
 
     def release(self) -> None:
         """Also of memory that CuPy and PyTorch hold back: neither sees what the other has."""
-        self._stream.synchronize()
+        lost = self.lost()
         self._timers.clear()
+        if lost is not None:
+            return
         self._cupy.get_default_memory_pool().free_all_blocks()
         if (torch := _torch()) is not None:
             torch.cuda.empty_cache()
+
+    def lost(self) -> str | None:
+        """A kernel that reads or writes where it must not takes everything with it that the process has on the GPU."""
+        try:
+            self._stream.synchronize()
+        except Exception as error:  # which type it is depends on the version of CuPy
+            return str(error)
+        return None
 
     def host_seconds(self, call: Callable[[], Any]) -> float | None:
         """Of calls that only queue their work: nobody waits in between."""

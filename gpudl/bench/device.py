@@ -13,6 +13,10 @@ import numpy as np
 from gpudl.bench.problem import Inputs, Results
 
 
+class DeviceLostError(RuntimeError):
+    """The device does nothing more for this process; for another one it may."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Ceilings:
     """Measured in the run itself: bytes a second of a copy (read and written), operations a second of a matrix product
@@ -95,6 +99,10 @@ class Device(abc.ABC):
 
     def release(self) -> None:  # noqa: B027 (most devices keep nothing)
         """The calls that had turns so far have no more: what is kept of them goes."""
+
+    def lost(self) -> str | None:
+        """Why it does nothing more for this process; None where it does."""
+        return None
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

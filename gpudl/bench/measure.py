@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import gpudl
+from gpudl.bench import text
 from gpudl.bench.contender import Contender, Prepared, UnsupportedError
 from gpudl.bench.device import Ceilings, Device, as_arrays
 from gpudl.bench.problem import DTYPES, OPERATORS, TOLERANCES, Inputs, Problem, Results, widened
@@ -124,7 +125,7 @@ def _make_ready(
     except Exception as failure:  # a contender is anybody's code; the others go on
         entrant.note(status="failed", detail=_reason(failure))
         return False
-    entrant.note(error=min(error, 1e300), detail=prepared[0].detail)
+    entrant.note(error=min(error, text.LARGEST_ERROR), detail=prepared[0].detail)
     if error > entrant.row.tolerance:
         entrant.note(status="wrong")
         return False

@@ -77,7 +77,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
 def _words(entry: Entry) -> str:
     row = entry.row
     if not row.ok:
-        reason = f"error {row.error:.2g}" if row.status == "wrong" else row.detail[:80]
+        reason = f"error {text.error(row.error)}" if row.status == "wrong" else row.detail[:80]
         return f"{row.contender} {row.status}: {reason}"
     words = f"{row.contender} {text.seconds(row.seconds)}"
     if row.floor:

@@ -180,7 +180,7 @@ def read(path: Path) -> Record:
                 raise RecordError(f"{where}: unknown kind {kind!r}")
             record.whole_bytes, pending = end, []
     if not record.run:
-        raise RecordError(f"{path}: not the record of a benchmark run: it is empty")
+        raise RecordError(f"{path}: not the record of a benchmark run: it has no whole line")
     return record
 
 
@@ -219,9 +219,10 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _head(kind: str, fields: dict[str, Any], where: str) -> dict[str, Any]:
-    if kind != "run" or fields.get("schema") != SCHEMA:
+    schema = fields.get("schema")
+    if kind != "run" or type(schema) is not int or schema != SCHEMA:
         raise RecordError(f"{where}: expected the head of a run of schema {SCHEMA}, got kind {kind!r}, "
-                          f"schema {reprlib.repr(fields.get('schema'))}")  # fmt: skip
+                          f"schema {reprlib.repr(schema)}")  # fmt: skip
     _require(isinstance(fields.get("command"), str), "command must be text", where)
     _require(isinstance(fields.get("selection"), dict), "selection must be an object", where)
     _require(_is_number(fields.get("seconds")), "seconds must be a number", where)
@@ -264,6 +265,8 @@ def _finish(record: Record, pending: list[Row], fields: dict[str, Any], where: s
         all(row.problem == problem for row in pending), "the rows before it are of another problem", where
     )
     _require(problem not in record.done, "that problem is done already", where)
+    whose = [(row.contender, row.cache) for row in pending]
+    _require(len(set(whose)) == len(whose), "a contender has two of the rows before it", where)
     record.rows += pending
     record.done.add(problem)
 

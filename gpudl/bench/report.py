@@ -71,7 +71,7 @@ def _not_timed(rows: Sequence[Row]) -> str:
 
 
 def _reason(row: Row) -> str:
-    wrong = f"error {row.error:.3g}, allowed {row.tolerance:.3g}" if row.status == "wrong" else ""
+    wrong = f"error {text.error(row.error)}, allowed {row.tolerance:.3g}" if row.status == "wrong" else ""
     return "; ".join(filter(None, (wrong, _cell(row.detail))))
 
 
@@ -90,7 +90,7 @@ _COLUMNS: tuple[_Column, ...] = (
     ("floor", True, lambda entry: text.seconds(entry.row.floor or None)),
     ("share", True, lambda entry: f"{entry.row.share:.0%}" if entry.row.floor else ""),
     ("bound", False, lambda entry: _cell(entry.row.bound or "") if entry.row.floor else ""),
-    ("error", True, lambda entry: "" if entry.row.error is None else f"{entry.row.error:.1e}"),
+    ("error", True, lambda entry: "" if entry.row.error is None else text.error(entry.row.error, ".1e")),
     ("remarks", False, lambda entry: _remarks(entry.row)),
 )  # fmt: skip
 

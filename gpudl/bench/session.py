@@ -15,13 +15,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gpudl.bench import kernels, operators, record
 from gpudl.bench.contender import CONTENDERS, DEVICES, Contender
-from gpudl.bench.device import Ceilings, Device
+from gpudl.bench.device import Ceilings, Device, DeviceLostError
 from gpudl.bench.measure import measure
 from gpudl.bench.problem import DTYPES, OPERATORS, Problem
 from gpudl.bench.record import Row
@@ -129,7 +129,7 @@ def load_file(path: Path) -> list[FileEntry]:
     sys.modules[spec.name] = module  # dataclasses and pickle look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # it is anybody's code
+    except (Exception, SystemExit) as error:  # it is anybody's code
         raise ValueError(f"--with: {path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     new = {(name, each) for name, those in CONTENDERS.items() for each in those} - before
     if not new:
@@ -165,6 +165,8 @@ class Session:
     seconds : of timed calls, for each contender on each problem and cache. command : words of the command line, for the
     record. files : entries of the files that `load_file` ran.
 
+    changed : what the last process to write into the folder said of itself otherwise: versions, commit, machine.
+
     Raises ValueError where nothing is selected, or the run of the folder is of another selection; FileExistsError where
     the folder has a run and `resume` is False; FileNotFoundError where it has none and `resume` is True.
     """
@@ -174,6 +176,7 @@ class Session:
         command: Sequence[str] = (), files: Sequence[FileEntry] = (), resume: bool = False,
     ):  # fmt: skip
         self.device, self.seconds = device, seconds
+        self.changed: list[str] = []
         self.problems = selection.problems(device.name)
         about = {
             "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -190,12 +193,14 @@ class Session:
                 "seconds": seconds, "files": list(files), **about,
             })  # fmt: skip
             return
-        begun = self._writer.known.run
+        known = self._writer.known
+        begun = known.run
         if begun["selection"] != selection.plain() or begun["device"]["name"] != device.name:
             self._writer.close()
             raise ValueError(
                 f"{folder} is a run on {begun['device']['name']} of another selection: {begun['selection']}"
             )
+        self.changed = _differences([begun, *known.resumed][-1], about)
         self._writer.write("resumed", about)
 
     @property
@@ -203,7 +208,10 @@ class Session:
         return [problem for problem in self.problems if problem.key not in self.done]
 
     def run(self, on_start: Callable[[Problem], None], on_rows: Callable[[list[Row]], None]) -> None:
-        """Measure what is not done yet. What is measured when it is interrupted stays."""
+        """Measure what is not done yet. What is measured when it is interrupted stays.
+
+        DeviceLostError after a problem that cost the device; its rows say which contenders failed.
+        """
         left = self.left
         try:
             with self.device.running():
@@ -216,6 +224,8 @@ class Session:
                     self._writer.write_done(problem.key)
                     self.done.add(problem.key)
                     on_rows(rows)
+                    if (reason := self.device.lost()) is not None:
+                        raise DeviceLostError(reason)
         finally:
             self._writer.close()
 
@@ -243,6 +253,19 @@ def machine() -> dict[str, Any]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {"python": platform.python_version(), "packages": versions, "commit": _commit()}
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """ "commit abc, now def": in what two processes that write one record differ."""
+    old, new = _facts(before), _facts(now)
+    return [
+        f"{name} {old.get(name)}, now {new.get(name)}" for name in old | new if old.get(name) != new.get(name)
+    ]
+
+
+def _facts(process: Mapping[str, Any]) -> dict[str, Any]:
+    machine, device = process["machine"], process["device"]
+    return {**machine["packages"], **machine, **device, "packages": None}
 
 
 def _commit() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LARGEST_ERROR = 1e300
+
 
 def seconds(value: float | None) -> str:
     """Four digits in the unit that suits: "12.34 ms"."""
@@ -21,6 +23,11 @@ def rate(value: float, unit: str) -> str:
         if value >= factor:
             return f"{_digits(value / factor)} {prefix}{unit}"
     return f"{_digits(value)} {unit}"
+
+
+def error(value: float, digits: str = ".3g") -> str:
+    """A record has no infinite numbers: LARGEST_ERROR stands for those, and for NaN."""
+    return "infinite" if value >= LARGEST_ERROR else f"{value:{digits}}"
 
 
 def span(value: float) -> str:

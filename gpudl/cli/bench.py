@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import math
+import os
 import shlex
 import signal
 import sys
@@ -53,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     if arguments.cost or arguments.compile_report:
         return _cost(arguments)
-    from gpudl.bench import operators, outputs
+    from gpudl.bench import operators, outputs, text
+    from gpudl.bench.device import DeviceLostError
     from gpudl.bench.progress import Progress
 
     operators.load()
@@ -64,18 +66,22 @@ def main(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     total = len(session.problems)
+    if session.changed:
+        print(text.plain(f"other than before: {'; '.join(session.changed)}"))
     print(f"{len(session.left)} of {total} problems to measure, into {folder}", flush=True)
-    status = 0
+    status, reason = 0, ""
     try:
         with Progress(sys.stdout, total, total - len(session.left)) as progress:
             session.run(progress.start, progress.finish)
     except KeyboardInterrupt:
-        status = 128 + signal.SIGINT
+        status, reason = 128 + signal.SIGINT, "interrupted"
+    except DeviceLostError as error:
+        status, reason = os.EX_TEMPFAIL, text.plain(f"the device is lost to this process ({error})")
     missing = outputs.write(folder)
     if missing is not None:
         print(missing)
     if status:
-        print(f"interrupted; go on with: gpudl bench --resume {shlex.quote(str(folder))}", file=sys.stderr)
+        print(f"{reason}; go on with: gpudl bench --resume {shlex.quote(str(folder))}", file=sys.stderr)
     else:
         print(f"everything is in {folder}: {outputs.REPORT}, {outputs.PAGE}")
     return status

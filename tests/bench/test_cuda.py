@@ -86,6 +86,24 @@ def test_host_time_of_calls_that_wait_takes_few_of_them(device):
     assert cupy.log.count("call") == 2
 
 
+def test_a_gpu_that_a_fault_has_taken_is_lost_and_nothing_more_is_asked_of_it(device):
+    freed = []
+    pool = types.SimpleNamespace(free_all_blocks=lambda: freed.append("CuPy's"))
+    device._stream, device._timers = FakeCupy().stream(), {(1,): "a timer"}
+    device._cupy.get_default_memory_pool = lambda: pool
+    assert device.lost() is None
+    device.release()
+    assert (device._timers, freed) == ({}, ["CuPy's"])
+
+    def fault():
+        raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+    device._stream, device._timers = types.SimpleNamespace(synchronize=fault), {(1,): "a timer"}
+    assert device.lost() == "cudaErrorIllegalAddress: an illegal memory access was encountered"
+    device.release()
+    assert (device._timers, freed) == ({}, ["CuPy's"])
+
+
 def test_versions_read_as_people_write_them():
     assert [_version(13000), _version(12080), _version(11080)] == ["13.0", "12.8", "11.8"]
 

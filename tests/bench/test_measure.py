@@ -128,12 +128,13 @@ def test_a_wrong_contender_is_not_timed():
     ("result", "status", "words"),
     [
         (lambda x: np.full(8, np.nan), "wrong", ""),
+        (lambda x: np.full(8, -np.inf), "wrong", ""),
         (lambda x: (x, x), "failed", "shapes"),
         (lambda x: x[:3], "failed", "shapes"),
         (lambda x: 1 / 0, "failed", "ZeroDivisionError"),
         (lambda x, y: x, "failed", "TypeError"),
     ],
-    ids=["nan", "two results", "shape", "raises", "arguments"],
+    ids=["nan", "infinite", "two results", "shape", "raises", "arguments"],
 )
 def test_what_is_no_right_result(result, status, words):
     clock = Clock()

@@ -45,7 +45,9 @@ def test_a_file_cut_off_anywhere_ends_at_a_whole_problem(tmp_path):
         assert known.rows == ROWS[: 4 if end >= done[3] else 0]
     for end in range(0, ends[0], 7):
         path.write_bytes(data[:end])
-        assert_refuses(lambda: read(path), RecordError, "not the record of a benchmark run: it is empty")
+        assert_refuses(
+            lambda: read(path), RecordError, "not the record of a benchmark run: it has no whole line"
+        )
 
 
 def test_a_writer_goes_on_after_what_is_whole(tmp_path):
@@ -118,6 +120,7 @@ FIRST = [
     ("kind", b'{"kind": 3}', 'line 1: expected an object with "kind"'),
     ("row first", row_line(), "expected the head of a run of schema 1, got kind 'row', schema None"),
     ("other schema", head_line(schema=2), "expected the head of a run of schema 1, got kind 'run', schema 2"),
+    ("schema of another type", head_line(schema=True), "expected the head of a run of schema 1, got kind 'run', schema True"),
     ("not UTF-8", b'{"kind": "\xff"}', "line 1: not JSON"),
     ("UTF-16", '{"kind": "run"}'.encode("utf-16"), "line 1: not JSON"),
     ("long", b" " * (record.LONGEST_LINE + 1), "a line of more than 1048576 bytes"),
@@ -169,6 +172,10 @@ LATER = [
     (
         "done twice", b"\n".join([line("done", operator="a", workload="b", dtype="c")] * 2),
         "line 3: that problem is done already",
+    ),
+    (
+        "a row twice", b"\n".join([row_line(), row_line(), line("done", **dict(zip(("operator", "workload", "dtype"), ROWS[0].problem, strict=True)))]),
+        "line 4: a contender has two of the rows before it",
     ),
     (
         "rows of another", b"\n".join([row_line(), line("done", operator="a", workload="b", dtype="c")]),

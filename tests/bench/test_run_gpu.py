@@ -94,6 +94,41 @@ def test_tests_that_fail_stop_nothing(machine, tmp_path):
     assert outcomes[1].detail == "exit status 1"
 
 
+def test_a_benchmark_that_loses_the_gpu_goes_on_in_another_process(machine, tmp_path):
+    further = iter([("30", str(run_gpu.LOST)), ("40", "0")])
+
+    def execute(command, seconds, log):
+        return machine.execute(next(further) if command == ("further",) else command, seconds, log)
+
+    parts = [part("rows", 20, run_gpu.LOST, share=0.5, further=("further",)), part("other", 5)]
+    outcomes = run_gpu.visit(parts, 610, tmp_path, execute, machine.clock)
+    assert machine.begun == [
+        ("rows.log", 300.0),
+        ("rows.log", 280.0),
+        ("rows.log", 250.0),
+        ("other.log", 510.0),
+    ]
+    assert states(outcomes) == {"rows": "failed", "other": "ran"}
+    assert (outcomes[0].seconds, outcomes[0].detail) == (90, "faults that cost the GPU: 2")
+
+
+@pytest.mark.parametrize("last", [run_gpu.LOST, 3])
+def test_faults_end_where_nothing_goes_on(machine, tmp_path, last):
+    """With the time of the part, or with another failure; a part that nothing goes on with ends at once."""
+
+    def execute(command, seconds, log):
+        return machine.execute(("100", str(last)) if command == ("further",) else command, seconds, log)
+
+    parts = [part("rows", 20, run_gpu.LOST, share=0.5, further=("further",)), part("build", 5, run_gpu.LOST)]
+    rows, build = run_gpu.visit(parts, 610, tmp_path, execute, machine.clock)
+    stopped = "faults that cost the GPU: 3; stopped after 300 s"
+    failed = "faults that cost the GPU: 1; exit status 3"
+    assert (rows.state, rows.detail) == (
+        ("out of time", stopped) if last == run_gpu.LOST else ("failed", failed)
+    )
+    assert build.detail == f"exit status {run_gpu.LOST}"
+
+
 def test_a_command_that_is_not_there_has_failed(machine, tmp_path):
     def execute(command, seconds, log):
         raise FileNotFoundError("no such file: nvcc")
@@ -176,6 +211,9 @@ def test_the_command_line_of_each_benchmark_is_understood(tmp_path):
         assert arguments.device == "cuda"
         assert arguments.seconds == 0.3
         assert arguments.output.parent == tmp_path / "rows"
+        again = parser.parse_args(list(each.further[4:]))
+        assert again.resume == arguments.output
+        assert each.share < 1, "one that hangs leaves time for the others"
 
 
 def test_the_marker_that_the_tests_are_chosen_by_is_that_of_the_executor():
@@ -206,6 +244,11 @@ def test_output_and_status_of_a_process_are_kept(tmp_path):
     command, *said = log.splitlines()
     assert command.startswith(f"$ {PYTHON} -c ")
     assert sorted(said) == ["err", "out"]
+
+
+def test_a_part_of_two_processes_has_one_log(tmp_path):
+    execute(tmp_path, "print('one')", 60)
+    assert execute(tmp_path, "print('two')", 60)[1].splitlines()[1::2] == ["one", "two"]
 
 
 def test_a_process_that_takes_too_long_is_told_to_end_and_may_tidy_up(tmp_path):

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from gpudl.bench import operators, record
+from gpudl.bench import session as session_module
 from gpudl.bench.contender import CONTENDERS
+from gpudl.bench.device import DeviceLostError
 from gpudl.bench.record import RecordError, read
 from gpudl.bench.session import Selection, Session, load_again, load_file
 from tests.bench.records import Clock, FakeDevice, registered
@@ -165,12 +167,13 @@ def test_a_file_is_a_module_that_others_find(tmp_path):
     [
         ("x = 1", "mine.py registers no contender"),
         ("x = (", "mine.py: SyntaxError: "),
+        ("raise SystemExit(3)", "mine.py: SystemExit: 3"),
         ("1 / 0", "mine.py: ZeroDivisionError: division by zero"),
         ("import no_such_module", "mine.py: ModuleNotFoundError: No module named 'no_such_module'"),
         ('bench.contender("no_such", name="a")(abs)', "there is no operator no_such; gpudl bench --list"),
         ('bench.contender("double", name="gpudl")(abs)', "double has a contender 'gpudl' already"),
     ],
-    ids=["nothing", "syntax", "raises", "import", "operator", "twice"],
+    ids=["nothing", "syntax", "exits", "raises", "import", "operator", "twice"],
 )
 def test_files_that_do_not_fit(tmp_path, text, words):
     with registered("double", {"gpudl": abs}):
@@ -236,6 +239,56 @@ def test_an_interrupted_run_keeps_whole_problems_and_goes_on(tmp_path):
         # once more: nothing is left, so no ceilings are measured either
         session(tmp_path, clock, resume=True).run(ignore, ignore)
         assert [each.name for each in read(tmp_path).ceilings].count("copy") == 2
+
+
+def test_a_run_ends_with_the_problem_that_costs_the_device(tmp_path):
+    """Its rows are there, so that the process that goes on leaves it alone."""
+    clock, shown = Clock(), []
+
+    class Frail(FakeDevice):
+        fault = None
+
+        def lost(self):
+            return self.fault
+
+    def breaks(x):
+        device.fault = "an illegal access"
+        raise RuntimeError("broken")
+
+    with registered("double", {"gpudl": clock.doubling("gpudl", 0.1), "bad": breaks}):
+        device = Frail(clock)
+        with pytest.raises(DeviceLostError, match="an illegal access"):
+            Session(tmp_path, device, Selection(("double",)), seconds=0.1).run(ignore, shown.append)
+        assert [row.contender for row in read(tmp_path).rows] == ["gpudl", "bad"]
+        assert len(shown) == 1, "what happened is told"
+        again = session(tmp_path, clock, resume=True)
+        assert [problem.workload for problem in again.left] == ["b", "c"]
+        again.run(ignore, ignore)
+
+
+def test_a_run_that_goes_on_says_what_has_changed(tmp_path, monkeypatch):
+    clock = Clock()
+
+    def version(commit, numpy, cores):
+        monkeypatch.setattr(
+            session_module, "machine", lambda: {"python": "3.11", "packages": numpy, "commit": commit}
+        )
+        monkeypatch.setattr(FakeDevice, "describe", lambda self: {"cpu": "imagined", "cores": cores})
+
+    def changed(**options):
+        made = session(tmp_path, clock, **options)
+        made.run(ignore, ignore)
+        return made.changed
+
+    with registered("double", {"gpudl": clock.doubling("gpudl", 0.1)}):
+        version("abc", {"numpy": "2.3"}, 2)
+        assert changed() == []
+        assert changed(resume=True) == []
+        version("def", {"numpy": "2.4", "torch": "2.9"}, 4)
+        assert changed(resume=True) == [
+            "numpy 2.3, now 2.4", "commit abc, now def", "cores 2, now 4", "torch None, now 2.9",
+        ]  # fmt: skip
+        assert changed(resume=True) == [], "compared with the last process"
 
 
 def test_a_run_goes_on_with_its_own_selection_only(tmp_path):

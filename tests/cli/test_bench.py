@@ -140,10 +140,17 @@ def test_ctrl_c_keeps_what_was_measured_and_the_run_goes_on(tmp_path):
     before = read(folder)
     assert 1 <= len(before.done) < 8
     assert "N 1" in (folder / "report.md").read_text()
+    path_of_rows = folder / "rows.jsonl"
+    lines = path_of_rows.read_text().splitlines(keepends=True)
+    head = json.loads(lines[0])
+    head["machine"]["commit"] = "older"
+    path_of_rows.write_text("".join([json.dumps(head) + "\n", *lines[1:]]))
     assert "--quick: not with --resume" in run("bench", "--resume", folder, "--quick").stderr
     done = run("bench", "--resume", folder)
     assert done.returncode == 0
-    assert done.stdout.startswith(f"{8 - len(before.done)} of 8 problems to measure, into {folder}\n")
+    changed, _, rest = done.stdout.partition("\n")
+    assert changed.startswith("other than before: commit older, now ")
+    assert rest.startswith(f"{8 - len(before.done)} of 8 problems to measure, into {folder}\n")
     known = read(folder)
     assert known.rows[: len(before.rows)] == before.rows
     assert sorted(row.workload for row in known.rows if row.contender == "gpudl") == [
@@ -153,6 +160,25 @@ def test_ctrl_c_keeps_what_was_measured_and_the_run_goes_on(tmp_path):
     changed = run("bench", "--resume", folder)
     assert (changed.returncode, changed.stderr.count("\n")) == (2, 1)
     assert "mine.py, which has changed since" in changed.stderr
+
+
+def test_a_lost_device_keeps_what_was_measured_and_the_run_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(measure, "WARM_UP_SECONDS", 1e-6)
+    for name, value in (("COPY_BYTES", 1 << 16), ("MATMUL_EXTENT", 16), ("SETTLE", 0)):
+        monkeypatch.setattr(cpu, name, value)
+    folder = tmp_path / "run"
+    with registered("tiny", {"gpudl": lambda x: 2 * x}):
+        with monkeypatch.context() as fault:
+            fault.setattr(cpu.CpuDevice, "lost", lambda self: "an illegal\naccess")
+            status = main(["bench", "tiny", "--seconds", "1e-5", "--output", str(folder)])
+        assert status == os.EX_TEMPFAIL
+        assert capsys.readouterr().err == (
+            f"the device is lost to this process (an illegal access); go on with: gpudl bench --resume {folder}\n"
+        )
+        assert len(read(folder).done) == 1
+        assert (folder / "report.md").is_file()
+        assert main(["bench", "--resume", str(folder)]) == 0
+        assert len(read(folder).done) == 3
 
 
 def test_a_terminal_gets_a_live_bar(tmp_path):
