@@ -3,11 +3,11 @@
     python bench/run_gpu.py --minutes 9 --output visit
 
 The machine has CuPy, CUDA's toolkit and what gpudl needs, and may have no network; nothing is downloaded, and nothing
-of the machine is changed. Builds gpudl._cuda beside its sources, runs the tests that need a GPU, then the benchmarks in
-order of worth. Each part is a process of its own with a share of the time that is left; one that takes longer is
-stopped, and what it had measured stays. A benchmark that loses the GPU to a fault of a kernel goes on in a new process.
-The folder has a log of each part, versions, the rows of the benchmarks, and summary.txt, which is written anew after
-each part. Standard library only.
+of the machine is changed. Looks for GPU, CuPy and nvcc, builds gpudl._cuda beside its sources, runs the tests that need
+a GPU, then the benchmarks in order of worth. Each part is a process of its own with a share of the time that is left;
+one that takes longer is stopped, and what it had measured stays. A benchmark that loses the GPU to a fault of a kernel
+goes on in a new process. The folder has a log of each part, versions, the rows of the benchmarks, and summary.txt,
+which is written anew after each part. Standard library only.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GRACE = 10.0  # seconds that a part has to end after it was told to
 QUESTION = 30.0  # seconds for a version
+LONGEST = 200  # characters of last words
 # Of gpudl bench: the fault of a kernel took the GPU from the process, and another one may go on.
 LOST = os.EX_TEMPFAIL
 
@@ -52,7 +53,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """state : "ran", "failed", "out of time" or "left out", whose reason is `detail`."""
+    """state : "ran", "failed", "out of time" or "left out". detail : why; of one that failed, its last words."""
 
     name: str
     state: str
@@ -99,8 +100,14 @@ def _outcome(
     if status is None:
         remarks.append(f"stopped after {allowed:.0f} s")
         return Outcome(part.name, "out of time", took, "; ".join(remarks))
-    remarks += [f"exit status {status}"] * bool(status)
+    if status:
+        remarks.append(f"exit status {status}: {_last_words(log)}")
     return Outcome(part.name, "failed" if remarks else "ran", took, "; ".join(remarks))
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line.strip()[:LONGEST] for line in reversed(lines) if line.strip()), "nothing was said")
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome], parts: Sequence[Part]) -> str:
@@ -119,6 +126,13 @@ def write_summary(folder: Path, outcomes: Sequence[Outcome], parts: Sequence[Par
 
 # ---- what is run
 
+# Fails with the reason where there is nothing to visit.
+MACHINE = """import sys
+import cupy
+cupy.cuda.runtime.getDeviceCount()  # an error where there is no GPU
+sys.path.insert(0, "csrc")
+import build_cuda
+sys.exit(build_cuda.missing_because())"""
 CONVOLUTIONS = ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight")
 HALF_AND_SINGLE = ("bfloat16", "float32")
 REST = (
@@ -163,7 +177,8 @@ def parts(folder: Path, seconds_each: float) -> list[Part]:
         "--maxfail=50",
     )
     found = [
-        Part("build", (python, "setup.py", "build_ext", "--inplace"), share=0.6),
+        Part("machine", (python, "-c", MACHINE), least=5.0),
+        Part("build", (python, "setup.py", "build_ext", "--inplace"), share=0.6, needs="machine"),
         Part("tests", tests, share=0.4, needs="build"),
     ]
     for name, operators, dtypes, workloads, quick in BENCHMARKS:

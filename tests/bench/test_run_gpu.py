@@ -91,7 +91,7 @@ def test_tests_that_fail_stop_nothing(machine, tmp_path):
     parts = [part("build", 5), part("tests", 5, 1, needs="build"), part("rows", 5, needs="build")]
     outcomes = run_gpu.visit(parts, 600, tmp_path, machine.execute, machine.clock)
     assert states(outcomes) == {"build": "ran", "tests": "failed", "rows": "ran"}
-    assert outcomes[1].detail == "exit status 1"
+    assert outcomes[1].detail == "exit status 1: said"
 
 
 def test_a_benchmark_that_loses_the_gpu_goes_on_in_another_process(machine, tmp_path):
@@ -122,11 +122,11 @@ def test_faults_end_where_nothing_goes_on(machine, tmp_path, last):
     parts = [part("rows", 20, run_gpu.LOST, share=0.5, further=("further",)), part("build", 5, run_gpu.LOST)]
     rows, build = run_gpu.visit(parts, 610, tmp_path, execute, machine.clock)
     stopped = "faults that cost the GPU: 3; stopped after 300 s"
-    failed = "faults that cost the GPU: 1; exit status 3"
+    failed = "faults that cost the GPU: 1; exit status 3: said"
     assert (rows.state, rows.detail) == (
         ("out of time", stopped) if last == run_gpu.LOST else ("failed", failed)
     )
-    assert build.detail == f"exit status {run_gpu.LOST}"
+    assert build.detail == f"exit status {run_gpu.LOST}: said"
 
 
 def test_a_command_that_is_not_there_has_failed(machine, tmp_path):
@@ -157,7 +157,8 @@ def test_the_summary_is_there_after_each_part(machine, tmp_path):
         "two",
         "(exit",
         "status",
-        "4)",
+        "4:",
+        "said)",
     ]
     assert [each["name"] for each in json.loads((tmp_path / "summary.json").read_text())] == ["one", "two"]
 
@@ -166,11 +167,12 @@ def test_the_summary_is_there_after_each_part(machine, tmp_path):
 
 
 def benchmarks(tmp_path):
-    return [each for each in run_gpu.parts(tmp_path, 0.3) if each.name not in ("build", "tests")]
+    return [each for each in run_gpu.parts(tmp_path, 0.3) if each.name not in ("machine", "build", "tests")]
 
 
 def test_build_comes_first_then_tests_then_the_convolutions_of_resnet_50(tmp_path):
-    build, tests, first, *_ = run_gpu.parts(tmp_path, 0.3)
+    machine, build, tests, first, *_ = run_gpu.parts(tmp_path, 0.3)
+    assert (machine.name, build.needs) == ("machine", "machine")
     assert build.command[1:] == ("setup.py", "build_ext", "--inplace")
     assert build.share < 1
     assert "cuda and not slow" in tests.command
@@ -234,6 +236,38 @@ def execute(tmp_path, code, seconds, variables=None):
     log = tmp_path / "part.log"
     status = run_gpu.execute_with(variables or os.environ)((PYTHON, "-c", code), seconds, log)
     return status, log.read_text()
+
+
+CUPY = """class runtime:
+    def getDeviceCount():
+        raise RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+class cuda:
+    runtime = runtime
+"""
+
+
+@pytest.mark.parametrize(
+    ("cupy", "variables", "words"),
+    [
+        (CUPY, {}, "RuntimeError: cudaErrorNoDevice: no CUDA-capable device is detected"),
+        (CUPY.replace("raise", "return"), {"GPUDL_CUDA": "off"}, "it was switched off by GPUDL_CUDA"),
+        ("raise ImportError('no CuPy here')", {}, "ImportError: no CuPy here"),
+    ],
+    ids=["no GPU", "no build", "no CuPy"],
+)
+def test_a_machine_that_cannot_be_visited_is_told_in_a_line_and_nothing_is_begun(
+    tmp_path, capsys, monkeypatch, cupy, variables, words
+):
+    (tmp_path / "cupy.py").write_text(cupy)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert run_gpu.main(["--minutes", "9", "--output", str(tmp_path / "visit")]) == 1
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first.endswith(f"machine (exit status 1: {words})")
+    assert second.endswith("build (needs machine)")
+    assert len(rest) == 1 + len(run_gpu.BENCHMARKS)
+    assert all(line.endswith(" (needs build)") for line in rest)
 
 
 def test_output_and_status_of_a_process_are_kept(tmp_path):
