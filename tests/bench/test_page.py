@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from gpudl.bench import page
+from gpudl.bench import page, text
 from tests.bench.records import HEAD, record_of, timed, untimed
 
 BROWSER = next(
@@ -32,6 +32,7 @@ LOOK = """
 <script>
 const found = {};
 const column = (name, row) => row.querySelector(`td[data-name="${name}"]`).firstChild;
+const whole = name => [...document.querySelectorAll(`#rows tbody td[data-name="${name}"]`)].map(cell => cell.textContent);
 const texts = name => [...document.querySelectorAll("#rows tbody tr")].map(row => {
   const cell = column(name, row);
   return cell === null ? "" : cell.firstChild === null ? cell.textContent : cell.firstChild.textContent;
@@ -49,6 +50,7 @@ found.method = document.querySelectorAll("#method li").length;
 found.means = [...document.querySelectorAll("#means tbody tr")].map(row => [...row.cells].map(cell => cell.textContent));
 found.heads = [...document.querySelectorAll("#rows th")].map(each => each.textContent);
 found.times = texts("time");
+found.errors = texts("error");
 found.count = count();
 found.bars = document.querySelectorAll("#rows .slower, #rows .faster").length;
 found.images = document.images.length;
@@ -64,8 +66,8 @@ found.places = [...lanes()[1].querySelectorAll("circle")].map(dot => Number(dot.
 found.one = Number(document.querySelector("#chart .one").getAttribute("x1"));
 found.legend = [...document.querySelectorAll("#legend span")].map(each => each.textContent);
 found.legendShown = getComputedStyle(document.getElementById("legend")).display;
-clickLane("conv2d"); found.operators = [texts("operator"), drawn()];
-clickLane("conv2d_f"); found.operator = texts("operator");
+clickLane("conv2d"); found.operators = [whole("operator"), drawn()];
+clickLane("conv2d_f"); found.operator = whole("operator");
 set("filter-family", ""); set("filter-operator", ""); clickLane("conv2d"); set("filter-family", "");
 click("time"); found.up = texts("time"); found.sorted = head("time").getAttribute("aria-sort");
 click("time"); found.down = texts("time"); found.turned = head("time").getAttribute("aria-sort");
@@ -74,8 +76,10 @@ click("gpudl / it"); found.ratios = texts("gpudl / it");
 set("sort", "time down"); found.chosen = texts("time");
 set("filter-contender", "=PyTorch"); found.torch = [texts("contender"), count()];
 set("filter-family", "=activations"); found.none = [texts("contender"), count()];
-set("filter-contender", ""); found.family = texts("operator");
+set("filter-contender", ""); found.family = whole("operator");
 set("filter-family", "");
+const table = document.getElementById("rows").closest(".scroll");
+found.scrolls = table.scrollWidth > table.clientWidth;
 set("filter-status", "=wrong"); found.wrong = texts("contender"); found.noChart = document.getElementById("ratios").hidden;
 set("filter-status", "");
 set("text", "SIZE 10 gpudl"); found.text = texts("workload");
@@ -193,6 +197,26 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(tmp_path):
     assert found["legendShown"] == "flex"
     assert [lane[:3] for lane in found["chart"]] == [[1, "activations", "1.25"], [2, "conv2d", "0.95"]]
     assert [len(lane) for lane in found["chart"]] == [3, 3]
+
+
+def test_remarks_are_on_the_screen_beside_long_names(tmp_path):
+    names = {
+        "operator": "binary_cross_entropy_with_logits_backward",
+        "family": "losses",
+        "workload": "(1024, 1024)",
+    }
+    rows = [
+        *ROWS[:-1],
+        timed("PyTorch", [4e-6] * 3, operator="relu_forward", family="activations", workload="size 9"),
+        timed("gpudl", [2e-3] * 3, **names),
+        timed("PyTorch", [1e-3] * 3, difference="sums in another order", **names),
+    ]
+    assert not looked_at(tmp_path, rows, "--window-size=1280,800")["scrolls"]
+
+
+def test_an_error_that_is_no_number_is_said_in_a_word(tmp_path):
+    rows = [*ROWS, untimed("off", "wrong", error=text.LARGEST_ERROR)]
+    assert looked_at(tmp_path, rows)["errors"] == [*["1.0e-6"] * 2, "2.5e-1", "infinite", *["1.0e-6"] * 4]
 
 
 def test_a_page_of_no_rows(tmp_path):

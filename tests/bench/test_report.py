@@ -323,6 +323,14 @@ def test_progress_says_rows_and_time_left():
     assert "\x1b" not in third
 
 
+def test_an_error_that_is_no_number_is_said_in_a_word(tmp_path):
+    rows = [ROWS[0], untimed("mine", "wrong", error=text.LARGEST_ERROR)]
+    assert "mine wrong: error infinite" in progress.lines(rows)[0]
+    told = report.markdown(record_of(tmp_path, rows))
+    assert "warm: error infinite, allowed 0.0001" in told
+    assert "| infinite |" in told
+
+
 def test_progress_on_a_terminal_is_a_live_bar():
     pytest.importorskip("rich")
 
