@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import shlex
@@ -28,6 +29,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GRACE = 10.0  # seconds that a part has to end after it was told to
 QUESTION = 30.0  # seconds for a version
+WORKERS = min(
+    8, os.cpu_count() or 1
+)  # processes that test, where pytest-xdist is: what is expected is slow to compute
 LONGEST = 200  # characters of last words
 # Of gpudl bench: the fault of a kernel took the GPU from the process, and another one may go on.
 LOST = os.EX_TEMPFAIL
@@ -175,6 +179,7 @@ def parts(folder: Path, seconds_each: float) -> list[Part]:
         "-p",
         "no:cacheprovider",
         "--maxfail=50",
+        *(("-n", str(WORKERS)) if importlib.util.find_spec("xdist") else ()),
     )
     found = [
         Part("machine", (python, "-c", MACHINE), least=5.0),

@@ -3,7 +3,9 @@
 import importlib.util
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -225,7 +227,66 @@ def test_the_marker_that_the_tests_are_chosen_by_is_that_of_the_executor():
     assert "cuda" in [mark.name for mark in cuda.marks]
 
 
+def test_several_processes_test_where_there_is_pytest_xdist(tmp_path, monkeypatch):
+    def tests():
+        return next(each.command for each in run_gpu.parts(tmp_path, 0.3) if each.name == "tests")
+
+    monkeypatch.setattr(run_gpu.importlib.util, "find_spec", lambda name: None)
+    assert "-n" not in tests()
+    monkeypatch.setattr(
+        run_gpu.importlib.util, "find_spec", lambda name: object() if name == "xdist" else None
+    )
+    assert tests()[-2:] == ("-n", str(run_gpu.WORKERS))
+
+
 # ---- real processes
+
+
+FAULT = """
+import sys
+import types
+
+import pytest
+
+pytestmark = pytest.mark.cuda
+state = {"lost": False}
+
+
+def synchronize():
+    if state["lost"]:
+        raise RuntimeError("cudaErrorIllegalAddress")
+
+
+@pytest.fixture(autouse=True)
+def gpu():
+    assert not state["lost"]
+    runtime = types.SimpleNamespace(deviceSynchronize=synchronize)
+    sys.modules["cupy"] = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime))
+
+
+@pytest.mark.parametrize("i", range(6))
+def test_kernel(i):
+    state["lost"] = i == 2
+    assert i != 2
+"""
+
+
+def test_a_fault_costs_one_test(tmp_path):
+    """Where several processes test: its own is replaced by another."""
+    pytest.importorskip("xdist")
+    (tmp_path / "conftest.py").write_text(
+        "from gpudl import _backend\n_backend.unavailable_because = lambda name: None\n"
+        "from tests.conftest import pytest_runtest_teardown\n"
+    )
+    (tmp_path / "test_fault.py").write_text(FAULT)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = cuda: on a GPU\n")
+    done = subprocess.run(
+        [PYTHON, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "crashed while running 'test_fault.py::test_kernel[2]'" in done.stdout
+    # It fails twice where its own words arrive before its process ends.
+    assert re.search("[12] failed, 5 passed", done.stdout), done.stdout
 
 
 PYTHON = sys.executable
