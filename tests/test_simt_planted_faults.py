@@ -85,6 +85,12 @@ FAULTS = [
     ("async_copy", "async copy not waited for", None, "cp_async<4>"),
     ("written_input", "write to a read-only buffer", "target[threadIdx.x] = 1;", None),
     ("deadlock", "deadlock", None, None),
+    (
+        "nested_launch",
+        "launch inside a kernel",
+        "simt::launch({dim3(1), dim3(1), 0, nullptr}, empty_kernel);",
+        None,
+    ),
 ]
 
 

@@ -118,7 +118,8 @@ void async_copy_wait(unsigned groups_left);
 
 // ---- accesses that carry no instrumentation of the compiler's
 
-enum AccessFlags : unsigned { kRead = 0, kWrite = 1, kAtomic = 2, kAsync = 4, kAnyAlignment = 8 };
+// kLaunch: no access, but a place of the kernel all the same.
+enum AccessFlags : unsigned { kRead = 0, kWrite = 1, kAtomic = 2, kAsync = 4, kAnyAlignment = 8, kLaunch = 16 };
 void trace_access(const void* address, unsigned bytes, unsigned flags);
 
 // A finding that does not end the kernel.

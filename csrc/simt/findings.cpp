@@ -35,7 +35,10 @@ std::string triple(std::uint64_t linear, dim3 extent) {
 }
 
 std::string access_json(const Access& access, const Recorded& recorded) {
-  const char* operation = access.flags & kAtomic ? "atomic" : access.flags & kWrite ? "write" : "read";
+  const char* operation = access.flags & kLaunch   ? "launch"
+                          : access.flags & kAtomic ? "atomic"
+                          : access.flags & kWrite  ? "write"
+                                                   : "read";
   return "{\"operation\":" + json_string(access.pc ? operation : "") + ",\"pc\":" + json_address(access.pc) +
          ",\"block\":" + triple(access.block, recorded.grid) + ",\"thread\":" + triple(access.thread, recorded.block) +
          "}";

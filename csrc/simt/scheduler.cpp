@@ -229,6 +229,13 @@ std::uint64_t linear_block() {
 }
 
 void run_grid(const LaunchConfig& config, const KernelCall& call) {
+  if (current) {
+    Finding finding;
+    finding.kind = "launch inside a kernel";
+    finding.message = "there is no dynamic parallelism here";
+    finding.second = access_here(__builtin_return_address(0), kLaunch);
+    fault(finding);
+  }
   static std::mutex one_grid_at_a_time;
   std::lock_guard<std::mutex> lock(one_grid_at_a_time);
   if (!accepts(config)) return;

@@ -50,7 +50,8 @@ class Finding:
     count: int
 
     def __str__(self) -> str:
-        text = f"{self.kind} in {self.kernel} at {self.line}: {self.message}"
+        text = f"{self.kind} in {self.kernel}" + (f" at {self.line}" if self.line else "")
+        text += f": {self.message}"
         text += f" ({self.location})" if self.location else ""
         text += f"; block {self.second.block}, thread {self.second.thread}"
         if self.first is not None:

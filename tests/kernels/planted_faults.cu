@@ -145,6 +145,15 @@ __global__ void last_block_kernel(const float* x, float* y, unsigned* counter) {
   y[0] = sum;
 }
 
+__global__ void empty_kernel() {}
+
+// A kernel that launches another one.
+template <bool Right>
+__global__ void nested_launch_kernel(const float* x, float* y) {
+  y[threadIdx.x] = x[threadIdx.x];
+  if (!Right) simt::launch({dim3(1), dim3(1), 0, nullptr}, empty_kernel);
+}
+
 // Not a fault but a cost: each warp reads a column, and so moves 32 sectors where 4 would do.
 __global__ void column_read_kernel(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x * 32]; }
 
@@ -182,6 +191,7 @@ PLANTED(absent_lane, 1)
 PLANTED(async_copy, 1)
 PLANTED(written_input, 1)
 PLANTED(deadlock, 1)
+PLANTED(nested_launch, 1)
 
 extern "C" void launch_global_overrun(const float* x, float* y, std::int64_t n, std::int64_t right) {
   choose(right != 0, static_cast<int>(n / kThreads + 1), global_overrun_kernel<true>, global_overrun_kernel<false>, x,
