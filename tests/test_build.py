@@ -110,6 +110,18 @@ def test_a_broken_file_is_named_and_compiled_again(project):
     assert project() == ["a.cpp"]
 
 
+def test_a_compiler_that_does_not_start_is_named(tmp_path):
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\necho no such toolkit >&2; exit 127\n")
+    compiler.chmod(0o755)
+    unit = _compile.Unit(tmp_path / "a.cpp", (str(compiler),), tmp_path / "a.o")
+    assert_refuses(
+        lambda: _compile.build([unit], (str(compiler),), tmp_path / "a.so", lock=tmp_path / "lock"),
+        _compile.CompileError,
+        f"{compiler} --version\nno such toolkit",
+    )
+
+
 def build_cuda():
     spec = importlib.util.spec_from_file_location("build_cuda", ROOT / "csrc" / "build_cuda.py")
     module = importlib.util.module_from_spec(spec)

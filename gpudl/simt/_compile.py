@@ -100,7 +100,7 @@ def _run(command: list[str]) -> str:
 
 @functools.lru_cache
 def _version(compiler: str) -> str:
-    return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
+    return _run([compiler, "--version"])
 
 
 def _versioned(command: tuple[str, ...]) -> tuple[str, ...]:
