@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -200,13 +200,30 @@ def array_module(array: Array) -> ModuleType:
 
 
 def move(array: Array, backend: str) -> Array:
-    """`array` where `backend` wants it: a CuPy array for "cuda", a NumPy array otherwise."""
-    if backend == "cuda":
-        _load("cuda")
-        import cupy
+    """`array` where `backend` wants it, in its memory order: a CuPy array for "cuda", a NumPy array otherwise."""
+    if backend != "cuda":
+        return _transferred(array, sys.modules["cupy"].asnumpy) if is_cupy(array) else array
+    _load("cuda")
+    import cupy
 
-        return cupy.asarray(array)
-    return sys.modules["cupy"].asnumpy(array) if is_cupy(array) else array
+    return array if is_cupy(array) else _transferred(np.asarray(array), cupy.asarray)
+
+
+def move_beside(array: Array, other: Array) -> Array:
+    """`array` where `other` is."""
+    return move(array, "cuda" if is_cupy(other) else "cpu")
+
+
+def _transferred(array: Array, transfer: Callable[[Array], Array]) -> Array:
+    """Memory goes over in its own order, which CuPy would make that of the axes."""
+    order = sorted(range(array.ndim), key=lambda axis: (-array.strides[axis], axis))
+    moved = transfer(bits(array).transpose(order)).transpose(np.argsort(order).tolist())
+    return moved.view(array.dtype) if moved.dtype != array.dtype else moved
+
+
+def bits(array: Array) -> Array:
+    """bfloat16 as uint16, what else as it is: CuPy before 14 neither moves, copies nor fills bfloat16."""
+    return array.view(np.uint16) if array.dtype == ml_dtypes.bfloat16 else array
 
 
 def from_tensor(value: Any) -> Any:

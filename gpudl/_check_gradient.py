@@ -81,7 +81,7 @@ class _Trial:
         if not _backend.is_array(y):
             raise TypeError(f"check_gradient: module must return one array, got {type(y).__name__}")
         numbers = np.random.Generator(np.random.Philox(0)).standard_normal(y.shape)
-        self.weights = _backend.move(numbers, "cuda") if _backend.is_cupy(y) else numbers
+        self.weights = _backend.move_beside(numbers, y)
 
     def forward(self) -> Array:
         for owner, name, array in self._buffers:

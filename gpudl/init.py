@@ -39,7 +39,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def constant_(tensor: Any, val: float) -> Any:
     """Fill with val."""
-    _array("constant_", tensor)[...] = _arrays.real("constant_", "val", val)
+    _arrays.write(_array("constant_", tensor), _arrays.real("constant_", "val", val))
     return tensor
 
 
@@ -251,6 +251,5 @@ def _fill(op: str, tensor: Any, generator: random.Generator | None, draw: Any) -
 
 def _write(tensor: Any, values: np.ndarray) -> Any:
     array = tensor.data if isinstance(tensor, Parameter) else tensor
-    values = values.astype(array.dtype)
-    array[...] = _backend.move(values, "cuda") if _backend.is_cupy(array) else values
+    _arrays.write(array, _backend.move_beside(values.astype(array.dtype), array))
     return tensor

@@ -74,7 +74,7 @@ class _BatchNorm(Module):
         self.reset_running_stats()
         for parameter, value in ((self.weight, 1), (self.bias, 0)):
             if parameter is not None:
-                parameter.data[...] = value
+                _arrays.write(parameter.data, value)
 
     def forward(self, x: Array) -> Array:
         """x : see the class; dtype and device of the layer. Returns y, shaped as x."""

@@ -55,7 +55,7 @@ class GroupNorm(Module):
         """Weight 1, bias 0."""
         for parameter, value in ((self.weight, 1), (self.bias, 0)):
             if parameter is not None:
-                parameter.data[...] = value
+                _arrays.write(parameter.data, value)
 
     def forward(self, x: Array) -> Array:
         """x : (N, C, ...), dtype and device of the layer. Returns y, shaped as x."""

@@ -223,7 +223,7 @@ class Module:
 
         def convert(array: Array, wanted: np.dtype | None) -> Array:
             if wanted is not None and array.dtype in _arrays.FLOAT_DTYPES and array.dtype != wanted:
-                array = array.astype(wanted)
+                array = _arrays.converted(array, wanted)
             return array if device is None else _backend.move(array, device)
 
         for parameter in self.parameters():
@@ -279,7 +279,7 @@ class Module:
             raise ValueError(f"{op}: " + "; ".join(problems))
         for name, array in given.items():
             target = own[name].data if isinstance(own[name], Parameter) else own[name]
-            target[...] = _backend.move(array, "cuda" if _backend.is_cupy(target) else "cpu")
+            _arrays.write(target, _backend.move_beside(_arrays.converted(array, target.dtype), target))
         return IncompatibleKeys(missing, unexpected)
 
     # ---- text

@@ -52,7 +52,7 @@ class Parameter:
             self._data = value
             return
         self.require_convertible("cuda" if _backend.is_cupy(value) else "cpu", value.dtype)
-        self._slot.data[...] = value
+        _arrays.write(self._slot.data, value)
 
     @property
     def grad(self) -> Array | None:
@@ -97,9 +97,9 @@ class Parameter:
 
     def bind(self, slot: Slot) -> None:
         """Move data and gradient into an optimizer's store; later writes go there."""
-        slot.data[...] = self._data
+        _arrays.assign(slot.data, self._data)
         if self._grad is not None:
-            slot.grad[...] = self._grad
+            _arrays.assign(slot.grad, self._grad)
             self._grad = slot.grad
         self._data = slot.data
         self._slot = slot
@@ -121,7 +121,7 @@ class Parameter:
         if set_to_none:
             self._grad = None
         elif self._grad is not None:
-            self._grad[...] = 0
+            _arrays.write(self._grad, 0)
 
     @property
     def shape(self) -> tuple[int, ...]:

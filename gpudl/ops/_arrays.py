@@ -212,7 +212,7 @@ def to_contiguous(x: Array, y: Array) -> Array:
     if last and x.dtype in _CONVERTED and _aligned(x):
         _backend.executor(x).to_contiguous(x, y)
     else:
-        y[...] = x
+        write(y, x)
     return y
 
 
@@ -221,8 +221,24 @@ def to_channels_last(x: Array, y: Array) -> Array:
     if x.flags.c_contiguous and x.dtype in _CONVERTED and _aligned(x):
         _backend.executor(x).to_channels_last(x, y)
     else:
-        y[...] = x
+        write(y, x)
     return y
+
+
+def write(y: Array, x: Array | float) -> None:
+    """y[...] = x, which is a number, or an array of the dtype of y, by the array module."""
+    if _backend.is_cupy(y) and y.dtype == bfloat16:
+        y, x = _backend.bits(y), _backend.bits(x if _backend.is_cupy(x) else np.asarray(x, bfloat16))
+    y[...] = x
+
+
+def converted(x: Array, dtype: np.dtype) -> Array:
+    """x in another dtype; on the host where CuPy before 14 has none of the two."""
+    if x.dtype == dtype:
+        return x
+    if _backend.is_cupy(x) and bfloat16 in (x.dtype, dtype):
+        return _backend.move(_backend.move(x, "cpu").astype(dtype), "cuda")
+    return x.astype(dtype)
 
 
 def assign(y: Array, x: Array) -> None:
@@ -237,7 +253,7 @@ def assign(y: Array, x: Array) -> None:
     elif last:
         to_channels_last(x, y)
     else:
-        y[...] = x
+        write(y, x)
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype, *, like: Array) -> Array:

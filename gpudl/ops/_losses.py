@@ -73,7 +73,7 @@ def checked_gradient(op: str, gradient: Array | None, prediction: Array, shape: 
 
 def _ones(shape: tuple[int, ...], like: Array) -> Array:
     ones = _arrays.empty(shape, like.dtype, like=like)
-    ones[...] = 1
+    _arrays.write(ones, 1)
     return ones
 
 
@@ -110,7 +110,7 @@ def _broadcast(op: str, name: str, extra: Array, dense: Array) -> Array:
     if trailing is None or any(e not in (1, full) for e, full in zip(extents, trailing, strict=True)):
         raise ValueError(f"{op}: {name} must broadcast to the shape of prediction {shape}, got {extents}")
     full = _like(dense, shape)
-    full[...] = extra
+    _arrays.write(full, extra)
     return _arrays.flat(full)
 
 

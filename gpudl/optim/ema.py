@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gpudl import ops
+from gpudl import _backend, ops
 from gpudl._backend import Array
 from gpudl.nn.module import Module
 from gpudl.nn.parameter import Parameter
@@ -75,14 +75,15 @@ class EMA:
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
         """Inside the block the model has the averages; afterwards its own parameters, whatever happened."""
-        own = {name: parameter.data.copy() for name, parameter in self._parameters.items()}
+        own = {name: _backend.bits(parameter.data).copy() for name, parameter in self._parameters.items()}
         try:
             for name, parameter in self._parameters.items():
-                parameter.data[...] = self._averages[name].view
+                average = self._averages[name].view
+                _arrays.write(parameter.data, _arrays.converted(average, parameter.dtype))
             yield
         finally:
             for name, parameter in self._parameters.items():
-                parameter.data[...] = own[name]
+                _backend.bits(parameter.data)[...] = own[name]
 
     def state_dict(self) -> dict[str, Any]:
         """{"updates": count, "averages": {name: array}}. Arrays are not copied."""
@@ -107,7 +108,7 @@ class EMA:
             raise ValueError("EMA.load_state_dict: " + "; ".join(problems))
         updates = _arrays.integer("EMA.load_state_dict", "updates", state["updates"], minimum=0)
         for name, average in self._averages.items():
-            average.view[...] = averages[name]
+            average.view[...] = _backend.move_beside(_backend.as_array(averages[name]), average.view)
         self.updates = updates
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -137,7 +138,7 @@ def _averages(parameters: dict[str, Parameter]) -> dict[str, _Average]:
             order = memory_order(parameter.data)
             memory = flat[offset : offset + parameter.size].reshape([parameter.shape[axis] for axis in order])
             view = memory.transpose(np.argsort(order).tolist())
-            view[...] = parameter.data
+            view[...] = _arrays.converted(parameter.data, view.dtype)
             made[name] = _Average(view, flat, offset, order)
     return made
 

@@ -117,7 +117,7 @@ class Optimizer:
         for slot, states in before:
             new = slots[id(slot.parameter)]
             for name, flat in states.items():
-                new.span(new.store.state(name))[...] = slot.span(flat)
+                _arrays.write(new.span(new.store.state(name)), slot.span(flat))
         for group in self.param_groups:
             for parameter, name in zip(group["params"], group.get("param_names", ()), strict=False):
                 self._names[id(parameter)] = name
@@ -270,8 +270,8 @@ class Optimizer:
         self._set_counts({identity: count for identity, (count, _) in loaded.items()})
         for identity, (_, arrays) in loaded.items():
             for name, array in arrays.items():
-                slot = slots[identity]
-                slot.view(slot.store.state(name))[...] = array
+                place = slots[identity].view(slots[identity].store.state(name))
+                _arrays.write(place, _backend.move_beside(_arrays.converted(array, place.dtype), place))
 
     def _match(self, state_dict: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[int, Any]]:
         """The options of each group, and the key of each parameter in state_dict."""
