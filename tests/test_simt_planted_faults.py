@@ -327,7 +327,20 @@ def test_bad_calls():
     assert_refuses(
         lambda: module.set_schedule("sideways"), ValueError, "order must be one of forward, reverse, random"
     )
+    assert_refuses(
+        lambda: module.set_schedule(eager_copies="no"), TypeError, "eager_copies must be a bool, got str"
+    )
+    for limit in (-1, 232449, 1e5):
+        assert_refuses(
+            functools.partial(module.set_shared_memory_limit, limit),
+            ValueError,
+            f"in [0, 232448], got {limit!r}",
+        )
     assert_refuses(lambda: simt.compile("no_such_file.cu"), FileNotFoundError, "there is no file")
+    assert_refuses(lambda: simt.compile(SOURCE, include="abc"), TypeError, "a tuple of folders, got 'abc'")
+    assert_refuses(
+        lambda: simt.compile(SOURCE, include=["no_such_folder"]), NotADirectoryError, "there is no folder"
+    )
     assert_refuses(
         lambda: simt.compile(SOURCE, variant="slow"), ValueError, "variant must be one of fast, check, asan"
     )

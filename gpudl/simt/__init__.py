@@ -119,7 +119,13 @@ def build_file(source: str | Path, *, variant: str = "check", include: tuple[str
     path = Path(source).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"gpudl.simt.compile: there is no file {path}")
-    return _build.build_file(path, variant, tuple(Path(folder).resolve() for folder in include))
+    if isinstance(include, str | Path):
+        raise TypeError(f"gpudl.simt.compile: include must be a tuple of folders, got {include!r}")
+    folders = tuple(Path(folder).resolve() for folder in include)
+    for folder in folders:
+        if not folder.is_dir():
+            raise NotADirectoryError(f"gpudl.simt.compile: include: there is no folder {folder}")
+    return _build.build_file(path, variant, folders)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 ORDERS = ("forward", "reverse", "random")
+_MOST_SHARED_MEMORY = 232448  # bytes of a block, on sm_90
 _USES = {"read": 0, "write": 1, "update": 2}
 
 
@@ -133,10 +134,17 @@ class Executor:
             raise ValueError(f"set_schedule: order must be one of {', '.join(ORDERS)}, got {order!r}")
         if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
             raise ValueError(f"set_schedule: seed must be an int in [0, 2^64), got {seed!r}")
+        if not isinstance(eager_copies, bool):
+            raise TypeError(f"set_schedule: eager_copies must be a bool, got {type(eager_copies).__name__}")
         self.library.simt_set_schedule(ORDERS.index(order), ctypes.c_ulonglong(seed), int(eager_copies))
 
-    def set_shared_memory_limit(self, bytes_of_a_block: int = 232448) -> None:
+    def set_shared_memory_limit(self, bytes_of_a_block: int = _MOST_SHARED_MEMORY) -> None:
         """What a block may use: 232448 on sm_90 (the default), 166912 on sm_80."""
+        if not isinstance(bytes_of_a_block, int) or not 0 <= bytes_of_a_block <= _MOST_SHARED_MEMORY:
+            raise ValueError(
+                f"set_shared_memory_limit: bytes_of_a_block must be an int in [0, {_MOST_SHARED_MEMORY}], "
+                f"got {bytes_of_a_block!r}"
+            )
         self.library.simt_set_shared_memory_limit(ctypes.c_size_t(bytes_of_a_block))
 
     def register(self, array: np.ndarray, name: str, use: str) -> None:
