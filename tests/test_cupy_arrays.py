@@ -1,5 +1,7 @@
 """What the code for CuPy arrays asks of CuPy, on a stand-in that refuses what CuPy 13 refuses."""
 
+import copy
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -110,3 +112,18 @@ def test_bfloat16_in_any_layout(cupy):
     there = _backend.move(x, "cuda")
     y = ops.relu_forward(there[:, ::2])
     assert np.array_equal(y.get().view(ml_dtypes.bfloat16), np.maximum(x[:, ::2], 0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_copies(cupy, dtype):
+    x = _backend.move(random_array((2, 3, 4, 5), dtype), "cuda")
+    layer, before = nn.SiLU(inplace=True), x.get().tobytes()
+    assert layer(x) is x
+    assert layer.saved_for_backward().get().tobytes() == before
+    twin = copy.deepcopy(nn.Parameter(x))
+    assert twin.data is not x
+    assert (twin.dtype, twin.data.strides, twin.data.get().tobytes()) == (
+        x.dtype,
+        x.strides,
+        x.get().tobytes(),
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from gpudl._backend import Array
 from gpudl._grad_mode import is_grad_enabled
 from gpudl.nn.module import Module
+from gpudl.ops import _arrays
 
 
 class Activation(Module):
@@ -24,7 +25,7 @@ class Activation(Module):
         """x : any shape. Returns y, shaped as x (x itself with inplace=True)."""
         saved = x
         if self.inplace and self.saves == "x" and is_grad_enabled():
-            saved = x.copy(order="K")
+            saved = _arrays.copied(x)
         y = self.operators[0](x, out=x if self.inplace else None, **self._numbers())
         self.save_for_backward(y if self.saves == "y" else saved)
         return y

@@ -106,9 +106,9 @@ class Parameter:
 
     def __deepcopy__(self, memo: dict[int, object]) -> Parameter:
         """A parameter of its own, held by no optimizer; `copy.deepcopy(model)` comes here."""
-        other = Parameter(self._data.copy(order="K"), self.requires_grad)
+        other = Parameter(_arrays.copied(self._data), self.requires_grad)
         if self._grad is not None:
-            other._grad = self._grad.copy(order="K")
+            other._grad = _arrays.copied(self._grad)
         memo[id(self)] = other
         return other
 

@@ -232,6 +232,12 @@ def write(y: Array, x: Array | float) -> None:
     y[...] = x
 
 
+def copied(x: Array) -> Array:
+    """A copy in the memory order of x."""
+    copy = _backend.bits(x).copy(order="K")
+    return copy.view(x.dtype) if copy.dtype != x.dtype else copy
+
+
 def converted(x: Array, dtype: np.dtype) -> Array:
     """x in another dtype; on the host where CuPy before 14 has none of the two."""
     if x.dtype == dtype:

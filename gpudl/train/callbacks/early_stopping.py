@@ -54,7 +54,9 @@ class EarlyStopping(Callback):
         if self._best.is_better(value):
             self._best.value, self.best_epoch, self.bad_epochs = value, row["epoch"], 0
             if self.restore_best:
-                self._weights = {name: array.copy() for name, array in trainer.model.state_dict().items()}
+                self._weights = {
+                    name: _arrays.copied(array) for name, array in trainer.model.state_dict().items()
+                }
             return
         self.bad_epochs += 1
         if self.bad_epochs >= self.patience:
