@@ -36,13 +36,13 @@ def test_arrays_move_in_their_memory_order(cupy, shape, dtype):
         assert back.strides == there.strides
 
 
-def fit(epochs, state=None):
+def fit(epochs, state=None, dtype=np.float32):
     """A run on the GPU; its trainer."""
     gpudl.manual_seed(0)
     with gpudl.use_backend("cuda"):
-        model = models.LeNet(image_size=12)
+        model = models.LeNet(image_size=12).to(dtype)
     optimizer = optim.AdamW(model.named_parameters(), 1e-3)
-    x, y = random_array((24, 1, 12, 12), np.float32), np.random.default_rng(0).integers(0, 10, 24)
+    x, y = random_array((24, 1, 12, 12), dtype), np.random.default_rng(0).integers(0, 10, 24)
     loader = data.DataLoader(data.ArrayDataset(x, y), 8, shuffle=True, generator=1)
     trainer = train.Trainer(
         model, nn.CrossEntropyLoss(), optimizer, metrics={"accuracy": metrics.Accuracy()}, clip_grad_norm=1.0,
@@ -54,11 +54,12 @@ def fit(epochs, state=None):
     return trainer
 
 
-def test_a_run_goes_on_from_its_checkpoint(cupy, tmp_path):
-    whole, half = fit(2), fit(1)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_run_goes_on_from_its_checkpoint(cupy, tmp_path, dtype):
+    whole, half = fit(2, dtype=dtype), fit(1, dtype=dtype)
     path = tmp_path / "checkpoint"
     train.save_checkpoint(path, half.state_dict())
-    resumed = fit(2, train.load_checkpoint(path))
+    resumed = fit(2, train.load_checkpoint(path), dtype)
     for name, array in whole.model.state_dict().items():
         assert isinstance(array, cupy.ndarray)
         assert resumed.model.state_dict()[name].get().tobytes() == array.get().tobytes(), name
