@@ -68,14 +68,25 @@ def gpudl_model(name: str, like: Array | None = None, dtype: Any = np.float32) -
 # ---- data sets
 
 
+Sets = tuple[data.ArrayDataset, data.ArrayDataset | None]
+
+
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """words : which ones, and how many. real : whether they can be learned."""
+    """words : which, and how many to train on. real : not generated. load : makes the sets where they are needed."""
 
     words: str
-    train: data.ArrayDataset
-    test: data.ArrayDataset | None
     real: bool
+    count: int
+    load: Callable[[], Sets]
+
+    @functools.cached_property
+    def train(self) -> data.ArrayDataset:
+        return self.load()[0]
+
+    @functools.cached_property
+    def test(self) -> data.ArrayDataset | None:
+        return self.load()[1]
 
 
 def mnist() -> Images:
@@ -84,10 +95,12 @@ def mnist() -> Images:
     return _read("GPUDL_MNIST", folder, "MNIST") if folder else _generated(8000, (1, 28, 28), "MNIST")
 
 
-def cifar10() -> Images:
-    """Of the folder in GPUDL_CIFAR10, else few generated ones."""
+def cifar10(count: int) -> Images:
+    """Of the folder in GPUDL_CIFAR10, else `count` generated ones."""
     folder = os.environ.get("GPUDL_CIFAR10")
-    return _read("GPUDL_CIFAR10", folder, "CIFAR-10") if folder else _generated(640, (3, 32, 32), "CIFAR-10")
+    return (
+        _read("GPUDL_CIFAR10", folder, "CIFAR-10") if folder else _generated(count, (3, 32, 32), "CIFAR-10")
+    )
 
 
 @functools.cache
@@ -96,13 +109,44 @@ def _read(variable: str, folder: str, name: str) -> Images:
         found = data.open_dataset(folder)
     except (OSError, ValueError) as error:
         raise ValueError(f"{variable}: {error}") from error
-    return Images(f"{len(found.train):,} images of {name}", found.train, found.test, real=True)
+    count = len(found.train)
+    return Images(f"{count:,} images of {name}", True, count, lambda: (found.train, found.test))
 
 
 @functools.cache
 def _generated(count: int, image: tuple[int, int, int], like: str) -> Images:
+    """A test set of a quarter of `count` comes with them."""
+    words = f"{count:,} generated images of the shape of {like}"
+    return Images(
+        words,
+        False,
+        count,
+        functools.cache(lambda: (_textures(count, image, 1), _textures(count // 4, image, 2))),
+    )
+
+
+_CELL = 4  # pixels, the side of a square of one colour
+_AT_ONCE = 4096
+
+
+def _textures(count: int, image: tuple[int, int, int], seed: int) -> data.ArrayDataset:
+    """Images that can be learned: of each class one texture of squares, moved around by chance under as much noise.
+
+    All textures have the same squares in another order, so that no mean tells them apart, and are the same for every
+    `seed`.
+    """
+    C, H, W = image
     rng = np.random.default_rng(SEED)
-    c, h, w = image
-    images = rng.integers(0, 256, (count, h, w, c), dtype=np.uint8).transpose(0, 3, 1, 2)
-    dataset = data.ArrayDataset(images, rng.integers(0, 10, count))
-    return Images(f"{count:,} generated images of the shape of {like}", dataset, None, real=False)
+    squares = rng.integers(0, 128, (H // _CELL * (W // _CELL), C), np.uint8)
+    textures = np.stack([rng.permutation(squares) for _ in range(10)]).reshape(10, H // _CELL, W // _CELL, C)
+    textures = textures.repeat(_CELL, axis=1).repeat(_CELL, axis=2)
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 10, count)
+    images = rng.integers(0, 128, (count, H, W, C), np.uint8)
+    for first in range(0, count, _AT_ONCE):
+        part = images[first : first + _AT_ONCE]
+        top, left = rng.integers(0, (H, W), (len(part), 2)).T[..., None]
+        rows, columns = (np.arange(H) + top) % H, (np.arange(W) + left) % W
+        kind = labels[first : first + _AT_ONCE, None, None]
+        part += textures[kind, rows[:, :, None], columns[:, None, :]]
+    return data.ArrayDataset(images.transpose(0, 3, 1, 2), labels)

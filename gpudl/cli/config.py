@@ -35,7 +35,8 @@ class RunConfig:
     """All that a run depends on. Each field is an option of `gpudl train` and a key of its TOML file.
 
     lr None : the optimizer's default. augment None : "crop-flip" for colour images, "affine" for grey ones.
-    `resolved` replaces both by what they stand for, and makes the path of the data one that holds in any folder.
+    device : by default that of GPUDL_DEVICE, else "cpu".
+    `resolved` replaces None by what it stands for, and makes the path of the data one that holds in any folder.
     """
 
     data: str = "digits"
@@ -52,7 +53,7 @@ class RunConfig:
     validation: float = 0.1
     checkpoint_steps: int = 200
     seed: int = 0
-    device: str = "cpu"
+    device: str = dataclasses.field(default_factory=_backend.current_backend)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="side that images of a folder are resized to; default: as they are",
     )
     add("--seed", type=int, metavar="N", help=f"default: {default.seed}")
-    add("--device", metavar="NAME", help=f"{', '.join(DEVICES)}; default: {default.device}")
+    add("--device", metavar="NAME", help=f"{', '.join(DEVICES)}; default: that of GPUDL_DEVICE, else cpu")
     add(
         "--checkpoint-steps", type=int, metavar="N",
         help=f"save after every N steps, besides every epoch; default: {default.checkpoint_steps}",

@@ -116,8 +116,8 @@ def small_problems():
     problems += [
         epoch.epoch_problem("LeNet", few_images((1, 28, 28), 128)),
         epoch.epoch_problem("CIFAR ResNet-20", few_images((3, 32, 32), 32)),
-        epoch.accuracy_problem("LeNet", few_images((1, 28, 28), test=True), accuracy=0.0),
-        epoch.accuracy_problem("CIFAR ResNet-20", few_images((3, 32, 32), 32, test=True), accuracy=0.0),
+        epoch.accuracy_problem("LeNet", few_images((1, 28, 28)), accuracy=0.0),
+        epoch.accuracy_problem("CIFAR ResNet-20", few_images((3, 32, 32), 32), accuracy=0.0),
     ]  # fmt: skip
     return problems
 
@@ -131,9 +131,8 @@ def small_pools():
     ]  # fmt: skip
 
 
-def few_images(image, count=256, test=False):
-    generated = training._generated(count, image, "nothing")
-    return training.Images("few images", generated.train, generated.train if test else None, real=False)
+def few_images(image, count=256):
+    return training._generated(count, image, "nothing")
 
 
 def rows_of(problem, names=None):
@@ -451,7 +450,7 @@ def test_training_until_accurate_gives_up(monkeypatch):
 
 def test_time_to_accuracy_is_one_call():
     """One is timed; each trains anew, so that the next is as long."""
-    problem = epoch.accuracy_problem("LeNet", few_images((1, 28, 28), test=True), accuracy=0.0)
+    problem = epoch.accuracy_problem("LeNet", few_images((1, 28, 28)), accuracy=0.0)
     assert problem.calls == 1
     (row,) = rows_of(problem, ["gpudl"])
     assert (row.calls, row.turns, row.low, row.seconds, row.high) == (1, (1.0,), 1.0, 1.0, 1.0)
@@ -462,37 +461,62 @@ def test_images_of_folders_that_the_environment_names(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match=r"GPUDL_MNIST: .*no such file"):
         list(OPERATORS["training_epoch"].problems())
     monkeypatch.setenv("GPUDL_MNIST", str(training.MNIST10K))
-    first, second = OPERATORS["training_epoch"].problems()
+    first, *_ = OPERATORS["training_epoch"].problems()
     assert first.workload == "LeNet, 8,000 images of MNIST"
-    assert second.workload == "CIFAR ResNet-20, 640 generated images of the shape of CIFAR-10"
+    monkeypatch.setenv("GPUDL_CIFAR10", str(training.MNIST10K))
+    _, cifar = OPERATORS["training_epoch"].problems()
+    assert (cifar.workload, cifar.devices) == ("CIFAR ResNet-20, 8,000 images of CIFAR-10", ("cpu", "cuda"))
 
 
-def test_without_files_images_are_generated_and_accuracy_is_not_asked_for(monkeypatch, tmp_path):
-    monkeypatch.delenv("GPUDL_MNIST", raising=False)
+def test_without_files_images_are_generated_as_many_as_the_device_can_train_on(monkeypatch, tmp_path):
+    for variable in ("GPUDL_MNIST", "GPUDL_CIFAR10"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(training, "MNIST10K", tmp_path / "missing")
-    first, _ = OPERATORS["training_epoch"].problems()
-    assert first.workload == "LeNet, 8,000 generated images of the shape of MNIST"
-    assert list(OPERATORS["lenet_to_accuracy"].problems()) == []
+    monkeypatch.setattr(training, "_textures", None)  # listing problems generates nothing
+    lenet, few, many = OPERATORS["training_epoch"].problems()
+    assert lenet.workload == "LeNet, 8,000 generated images of the shape of MNIST"
+    assert (few.workload, few.devices) == (
+        "CIFAR ResNet-20, 640 generated images of the shape of CIFAR-10",
+        ("cpu",),
+    )
+    assert (many.workload, many.devices) == (
+        "CIFAR ResNet-20, 50,000 generated images of the shape of CIFAR-10", ("cuda",)
+    )  # fmt: skip
+    assert many.work.bytes == 50_000 * 3 * 32 * 32
+    (lenet,), (cifar,) = (
+        OPERATORS[name].problems() for name in ("lenet_to_accuracy", "cifar_resnet_to_accuracy")
+    )
+    assert lenet.workload == "97.5% of the test images, 8,000 generated images of the shape of MNIST"
+    assert cifar.workload == "70.0% of the test images, 50,000 generated images of the shape of CIFAR-10"
+    assert (cifar.devices, cifar.calls) == (("cuda",), 1)
+    assert cifar.compared((np.array(0.71),)) == cifar.expected({})
+    assert cifar.compared((np.array(0.69),)) != cifar.expected({})
 
 
-def test_with_files_a_resnet_is_trained_until_it_is_right(monkeypatch):
-    images = training.Images("50,000 images of CIFAR-10", few_images((3, 32, 32), 64).train,
-                             few_images((3, 32, 32), 64).train, real=True)  # fmt: skip
-    monkeypatch.delenv("GPUDL_CIFAR10", raising=False)
-    assert list(OPERATORS["cifar_resnet_to_accuracy"].problems()) == []
-    monkeypatch.setattr(training, "cifar10", lambda: images)
-    (problem,) = OPERATORS["cifar_resnet_to_accuracy"].problems()
-    assert problem.workload == "70.0% of the test images, 50,000 images of CIFAR-10"
-    assert (problem.devices, problem.calls) == (("cuda",), 1)
-    assert problem.compared((np.array(0.71),)) == problem.expected({})
-    assert problem.compared((np.array(0.69),)) != problem.expected({})
+def test_real_images_without_a_test_set_are_not_trained_on_until_they_are_right(monkeypatch):
+    train = few_images((3, 32, 32), 64).train
+    for test, count in ((None, 0), (train, 1)):
+        images = training.Images("images", True, 64, lambda test=test: (train, test))
+        monkeypatch.setattr(training, "cifar10", lambda _, images=images: images)
+        assert len(list(OPERATORS["cifar_resnet_to_accuracy"].problems())) == count
 
 
-def test_real_cifar_images_are_verified_by_chance():
-    images = training.Images("few images", few_images((3, 32, 32), 64).train, None, real=True)
-    problem = epoch.epoch_problem("CIFAR ResNet-20", images)
+def test_many_images_are_verified_by_chance():
+    problem = epoch.epoch_problem("CIFAR ResNet-20", training.cifar10(epoch.MANY))
     assert problem.compared((np.array(2.2),)) == problem.expected({})
     assert problem.compared((np.array(2.4),)) != problem.expected({})
+
+
+def test_generated_images_can_be_learned():
+    problem = epoch.accuracy_problem("LeNet", few_images((1, 28, 28), 1600), accuracy=0.4)
+    inputs = problem.inputs(np.random.default_rng(0))
+    assert inputs["images"].shape == (1600, 1, 28, 28)
+    assert inputs["test_images"].shape == (400, 1, 28, 28)
+    assert set(inputs["labels"]) == set(inputs["test_labels"]) == set(range(10))
+    # Of the mean of all pixels nothing can be learned.
+    means = [inputs["images"][inputs["labels"] == kind].mean() for kind in range(10)]
+    assert np.ptp(means) < 1
+    assert epoch.gpudl_accuracy(**inputs, network="LeNet", accuracy=0.4)() >= 0.4
 
 
 def test_models_begin_alike_and_leave_the_generator_as_it_was():

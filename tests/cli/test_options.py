@@ -37,6 +37,12 @@ def test_a_file_of_options_and_the_command_line_over_it(tmp_path, capsys):
     assert read_config(tmp_path / "again" / "config.toml") == config
 
 
+def test_the_device_is_that_of_the_environment(monkeypatch):
+    monkeypatch.setattr(_backend, "_current", "cuda")  # as GPUDL_DEVICE=cuda sets it
+    assert RunConfig().device == "cuda"
+    assert RunConfig(device="cpu").device == "cpu"
+
+
 def test_config_round_trip(tmp_path):
     config = RunConfig(
         data='a "b"\\\n\u00e9', lr=1e-7, early_stopping=3, weight_decay=0, image_size=9, augment="none"
