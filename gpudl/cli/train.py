@@ -43,7 +43,7 @@ _SAID = ("model", "optimizer", "lr", "schedule", "augment", "batch_size", "epoch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    default = RunConfig()
+    default = RunConfig(device="cpu")
     add = parser.add_argument
     add("data", nargs="?", metavar="DATA", help=f"default: {default.data}")
     add("--model", metavar="NAME", help=f"{', '.join(model_names())}; default: {default.model}")
