@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gpudl
 from gpudl import _backend, nn, ops
-from gpudl._numpy import _conv2d_scatter, _conv2d_winograd, conv2d
+from gpudl._numpy import _conv2d_scatter, _conv2d_winograd
 from gpudl._numpy.conv2d import algorithm
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
 from tests.support.gradients import numerical_gradient
@@ -193,14 +193,21 @@ def test_winograd_in_more_blocks_than_slots_of_sums(monkeypatch):
     assert_close(ops.conv2d_backward_weight(dy, x, weight.shape, **numbers), dweight, tolerance=WINOGRAD)
 
 
-def test_rows_of_winograd_with_few_channels_and_many_pixels(monkeypatch):
-    shape, filters = (6, 16, 20, 18), (17, 16, 3, 3)
-    choice = (shape[0], 16, 17, (3, 3), (20, 18), (1, 1), (1, 1))
-    assert algorithm(*choice) == "im2col"
-    monkeypatch.setattr(conv2d, "_WINOGRAD_MANY_PIXELS", 6 * 20 * 18)
-    assert algorithm(*choice) == "winograd rows"
+@pytest.mark.parametrize(
+    ("shape", "filters"),
+    [
+        ((6, 16, 20, 18), (17, 16, 3, 3)),
+        ((21, 5, 20, 20), (9, 5, 3, 3)),
+        ((26, 4, 21, 20), (12, 4, 5, 4)),
+        ((24, 12, 20, 18), (3, 12, 3, 3)),
+    ],
+)
+def test_rows_of_winograd_with_few_channels_and_many_pixels(shape, filters):
     x, weight = random_array(shape, F4, seed=1), random_array(filters, F4, seed=2)
     y = ops.conv2d_forward(x, weight, padding=1)
+    numbers = (shape[1], filters[0], filters[2:], y.shape[2:], (1, 1), (1, 1))
+    assert algorithm(shape[0], *numbers) == "winograd rows"
+    assert algorithm(1, *numbers) != "winograd rows"
     assert_close(y, oracle.conv2d_forward(x, weight, padding=(1, 1)), tolerance=WINOGRAD)
     dx, dweight, _ = oracle.conv2d_gradients(x, weight, y, padding=(1, 1))
     assert_close(ops.conv2d_backward_data(y, weight, x.shape, padding=1), dx, tolerance=WINOGRAD)

@@ -26,16 +26,14 @@ from gpudl._numpy._precision import computed_in_float32
 
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
 _PLANAR_CHANNELS = 12  # from here on, runs of channels stored last are long enough
-_WINOGRAD_CHANNELS = 32  # of either side
-# With 16 and so many pixels, rows take 0.7 to 0.9 of im2col's time; with (16, 16, 28, 28) they take longer.
-_WINOGRAD_FEWEST_CHANNELS = 16
-_WINOGRAD_MANY_PIXELS = 1 << 16
 _BOTH_AXES_CHANNELS = 224  # of either side; with 192 and images of 28x28 rows take 0.8 of its time
 _WINOGRAD_FIELDS = (3, 4, 5)  # rows of a window of several columns; with 2 im2col is faster
 _WINOGRAD_EXTENT = 6  # rows and columns of output; fewer waste too much of the last piece
-# Pixels of output, and pixels per channel, for the transform of the filters to pay: for rows with (16, 64, 7, 7) it
-# does not. On both axes it is cheaper, and pays with (4, 384, 13, 13); that of a weight's gradient later.
-_ROWS_PIXELS, _ROWS_PIXELS_PER_CHANNEL = 2048, 8
+# For the transforms of rows to pay, as pixels of output and of those per channel: with (16, 64, 7, 7) they do not; with
+# (2, 16, 32, 32) rows take half of im2col's time, with fewer channels down to half of that of planes and bands.
+_ROWS_CHANNELS, _ROWS_FILTERS = 4, 3
+_ROWS_PIXELS, _ROWS_PIXELS_OF_FEW_CHANNELS, _ROWS_PIXELS_PER_CHANNEL = 2048, 8192, 8
+# On both axes filters are transformed faster, which pays with (4, 384, 13, 13); that of a weight's gradient later.
 _BOTH_AXES_PIXELS, _BOTH_AXES_PIXELS_OF_WEIGHTS = 576, 768
 _WINOGRAD = {"winograd": _conv2d_winograd, "winograd rows": _conv2d_winograd_rows}
 
@@ -52,31 +50,34 @@ def algorithm(
     weight_gradient: bool = False,
 ) -> str:
     """The fastest form of a dense convolution: "bands", "planar", "winograd", "winograd rows" or "im2col"."""
-    if channels < _PLANAR_CHANNELS and dilation == (1, 1) and _conv2d_bands.pays(output[1], field, filters):
-        return "bands"
-    # Planes are copied in runs of a row of outputs, channels stored last in runs of a row of the window: the longer
-    # runs are the faster. For the weight gradient planes always are, (128, 6, 14, 14) -> 16 by a fifth.
-    if channels < _PLANAR_CHANNELS and (weight_gradient or output[1] > field[1] * channels):
-        return "planar"
     pixels = images * output[0] * output[1]
-    fewest_channels = _WINOGRAD_FEWEST_CHANNELS if pixels >= _WINOGRAD_MANY_PIXELS else _WINOGRAD_CHANNELS
-    if (
-        (stride, dilation) != ((1, 1), (1, 1))
-        or min(channels, filters) < fewest_channels
-        or min(output) < _WINOGRAD_EXTENT
-    ):
-        return "im2col"
+    winograd = (stride, dilation) == ((1, 1), (1, 1)) and min(output) >= _WINOGRAD_EXTENT
+    rows = winograd and _rows_pay(channels, filters, field, pixels)
+    if channels < _PLANAR_CHANNELS:
+        if rows:
+            return "winograd rows"
+        if dilation == (1, 1) and _conv2d_bands.pays(output[1], field, filters):
+            return "bands"
+        # Planes are copied in runs of a row of outputs, channels stored last in runs of a row of the window: the longer
+        # runs are the faster. For the weight gradient planes always are, (128, 6, 14, 14) -> 16 by a fifth.
+        return "planar" if weight_gradient or output[1] > field[1] * channels else "im2col"
     many_channels = min(channels, filters) >= _BOTH_AXES_CHANNELS
-    if many_channels and field == (3, 3):
+    if winograd and many_channels and field == (3, 3):
         enough = _BOTH_AXES_PIXELS_OF_WEIGHTS if weight_gradient else _BOTH_AXES_PIXELS
         return "winograd" if pixels >= enough else "im2col"
-    if field[0] not in _WINOGRAD_FIELDS or field[1] == 1:
-        return "im2col"
     # The sums of a weight gradient, 6 * S of a row of filters, leave the cache where there are many channels.
-    if many_channels and weight_gradient:
-        return "im2col"
-    enough = max(_ROWS_PIXELS, _ROWS_PIXELS_PER_CHANNEL * max(channels, filters))
-    return "winograd rows" if pixels >= enough else "im2col"
+    return "winograd rows" if rows and not (many_channels and weight_gradient) else "im2col"
+
+
+def _rows_pay(channels: int, filters: int, field: Pair, pixels: int) -> bool:
+    fewest = _ROWS_PIXELS if channels >= _PLANAR_CHANNELS else _ROWS_PIXELS_OF_FEW_CHANNELS
+    return (
+        field[0] in _WINOGRAD_FIELDS
+        and field[1] > 1
+        and channels >= _ROWS_CHANNELS
+        and filters >= _ROWS_FILTERS
+        and pixels >= max(fewest, _ROWS_PIXELS_PER_CHANNEL * max(channels, filters))
+    )
 
 
 @computed_in_float32("y")
@@ -125,7 +126,8 @@ def conv2d_backward_data(
     K, R, S, C = weight.shape
     depthwise = groups > 1 and C == 1 and groups == K
     scatter = _conv2d_scatter.pays(dy.shape[1:3], K // groups, weight, stride)
-    if not depthwise and (C < _PLANAR_CHANNELS or scatter) and min(dy.shape) > 0:
+    few = C < _PLANAR_CHANNELS and not _rows_instead(dy, weight, dx, K // groups, stride, dilation)
+    if not depthwise and (few or scatter) and min(dy.shape) > 0:
         form = _conv2d_scatter.backward_data if scatter else _backward_few_channels
         for group in range(groups):
             ins, outs = _group(group, C), _group(group, K // groups)
@@ -140,6 +142,16 @@ def conv2d_backward_data(
             if vertical.taps and horizontal.taps:
                 part = dx[:, vertical.start :: stride[0], horizontal.start :: stride[1]]
                 _backward_phase(dy, weight, part, vertical, horizontal, groups, depthwise)
+
+
+def _rows_instead(
+    dy: np.ndarray, weight: np.ndarray, dx: np.ndarray, filters: int, stride: Pair, dilation: Pair
+) -> bool:
+    """Whether a gradient of few channels takes Winograd's rows: 0.3 to 0.7 of the time of planes, not of whole rows."""
+    _, R, S, C = weight.shape
+    if _conv2d_bands.whole_rows_pay(S, filters, dx.shape[2]):
+        return False
+    return algorithm(len(dy), filters, C, (R, S), dx.shape[1:3], stride, dilation) == "winograd rows"
 
 
 def _backward_few_channels(
