@@ -29,9 +29,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GRACE = 10.0  # seconds that a part has to end after it was told to
 QUESTION = 30.0  # seconds for a version
-WORKERS = min(
-    8, os.cpu_count() or 1
-)  # processes that test, where pytest-xdist is: what is expected is slow to compute
+# Processes that test, where pytest-xdist is: what is expected is slow to compute.
+WORKERS = min(8, os.cpu_count() or 1)
 LONGEST = 200  # characters of last words
 # Of gpudl bench: the fault of a kernel took the GPU from the process, and another one may go on.
 LOST = os.EX_TEMPFAIL

@@ -126,8 +126,11 @@ def conv2d_backward_data(
     K, R, S, C = weight.shape
     depthwise = groups > 1 and C == 1 and groups == K
     scatter = _conv2d_scatter.pays(dy.shape[1:3], K // groups, weight, stride)
-    few = C < _PLANAR_CHANNELS and not _rows_instead(dy, weight, dx, K // groups, stride, dilation)
-    if not depthwise and (few or scatter) and min(dy.shape) > 0:
+    if (
+        not depthwise
+        and min(dy.shape) > 0
+        and (scatter or _few_channels(dy, weight, dx, K // groups, stride, dilation))
+    ):
         form = _conv2d_scatter.backward_data if scatter else _backward_few_channels
         for group in range(groups):
             ins, outs = _group(group, C), _group(group, K // groups)
@@ -144,14 +147,16 @@ def conv2d_backward_data(
                 _backward_phase(dy, weight, part, vertical, horizontal, groups, depthwise)
 
 
-def _rows_instead(
+def _few_channels(
     dy: np.ndarray, weight: np.ndarray, dx: np.ndarray, filters: int, stride: Pair, dilation: Pair
 ) -> bool:
-    """Whether a gradient of few channels takes Winograd's rows: 0.3 to 0.7 of the time of planes, not of whole rows."""
+    """Whether `_backward_few_channels` is the form; Winograd's rows take 0.3 to 0.7 of the time of planes."""
     _, R, S, C = weight.shape
-    if _conv2d_bands.whole_rows_pay(S, filters, dx.shape[2]):
+    if C >= _PLANAR_CHANNELS:
         return False
-    return algorithm(len(dy), filters, C, (R, S), dx.shape[1:3], stride, dilation) == "winograd rows"
+    if _conv2d_bands.whole_rows_pay(S, filters, dx.shape[2]):
+        return True
+    return algorithm(len(dy), filters, C, (R, S), dx.shape[1:3], stride, dilation) != "winograd rows"
 
 
 def _backward_few_channels(

@@ -81,12 +81,16 @@ class Images:
     load: Callable[[], Sets]
 
     @functools.cached_property
-    def train(self) -> data.ArrayDataset:
-        return self.load()[0]
+    def _sets(self) -> Sets:
+        return self.load()
 
-    @functools.cached_property
+    @property
+    def train(self) -> data.ArrayDataset:
+        return self._sets[0]
+
+    @property
     def test(self) -> data.ArrayDataset | None:
-        return self.load()[1]
+        return self._sets[1]
 
 
 def mnist() -> Images:
@@ -98,9 +102,9 @@ def mnist() -> Images:
 def cifar10(count: int) -> Images:
     """Of the folder in GPUDL_CIFAR10, else `count` generated ones."""
     folder = os.environ.get("GPUDL_CIFAR10")
-    return (
-        _read("GPUDL_CIFAR10", folder, "CIFAR-10") if folder else _generated(count, (3, 32, 32), "CIFAR-10")
-    )
+    if folder:
+        return _read("GPUDL_CIFAR10", folder, "CIFAR-10")
+    return _generated(count, (3, 32, 32), "CIFAR-10")
 
 
 @functools.cache
@@ -117,12 +121,7 @@ def _read(variable: str, folder: str, name: str) -> Images:
 def _generated(count: int, image: tuple[int, int, int], like: str) -> Images:
     """A test set of a quarter of `count` comes with them."""
     words = f"{count:,} generated images of the shape of {like}"
-    return Images(
-        words,
-        False,
-        count,
-        functools.cache(lambda: (_textures(count, image, 1), _textures(count // 4, image, 2))),
-    )
+    return Images(words, False, count, lambda: (_textures(count, image, 1), _textures(count // 4, image, 2)))
 
 
 _CELL = 4  # pixels, the side of a square of one colour
