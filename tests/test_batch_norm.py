@@ -189,6 +189,23 @@ def test_variance_does_not_cancel_far_from_zero(executor):
     assert np.abs(executor.numpy(y) - oracle.batch_norm(x)).max() <= 2e-3
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+@pytest.mark.parametrize("mean", [0.5, 3.9, 4.1, 40.0])
+def test_sums_lose_nothing_whatever_the_mean(executor, mean, scale):
+    """On NumPy they are of x, not of x - mean, up to 4 standard deviations, of all channels and of some blocks."""
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal((70_001, 5)) for _ in range(2))
+    x[:, 1] += mean
+    x[60_000:, 2] += mean
+    x, dy = (x * scale).astype(np.float32), dy.astype(np.float32)
+    _, variance = oracle.statistics(x)
+    _, average, rstd = ops.batch_norm_forward(executor.array(x), eps=0.0)
+    assert_close(executor.numpy(rstd) * scale, scale / np.sqrt(variance), np.float32)
+    _, dweight, _ = ops.batch_norm_backward(executor.array(dy), executor.array(x), average, rstd)
+    expected = (dy.astype(np.float64) * oracle.batch_norm(x, eps=0.0)).sum(0)
+    assert_close(executor.numpy(dweight), expected, np.float32)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_variance_of_values_with_one_far_away(executor, dtype):
     """The value that others could be measured from is the outlier."""
