@@ -2,7 +2,7 @@
 
 Work comes as a fixed list of blocks cut by shape alone. Threads take blocks as they get free; each block
 writes its own part of the output, or its own slot of partial sums that are then added in order.
-BLAS runs on one thread inside a region; `matmul` is a product cut into such blocks.
+BLAS runs on one thread inside a region.
 """
 
 from __future__ import annotations
@@ -93,7 +93,13 @@ def _blas_switch(library: LibController) -> Switch:
     return library.get_num_threads, getattr(library, "_real_set_num_threads", library.set_num_threads)
 
 
-_blas = [_blas_switch(each) for each in ThreadpoolController().lib_controllers if each.user_api == "blas"]
+_libraries = [each for each in ThreadpoolController().lib_controllers if each.user_api == "blas"]
+_blas = [_blas_switch(each) for each in _libraries]
+
+
+def blas_architectures() -> set[str]:
+    """The processors that the loaded OpenBLAS libraries have chosen their kernels for, as they name them."""
+    return {each.architecture for each in _libraries if each.internal_api == "openblas"}
 
 
 class _SingleThreadedBlas:
@@ -320,31 +326,6 @@ def _run(block: Callable[[int], None], count: int) -> None:
         if kept:
             os.sched_setaffinity(0, kept[1])
         _region.release()
-
-
-# A product below this many multiply-adds is done before a second thread has started.
-_SMALLEST_SHARED_PRODUCT = 1 << 23
-_LONGEST_PIECE = 512
-
-
-def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """out = a @ b (+ bias to every row), cut along the longer side of `out` into pieces by shape alone."""
-    (rows, inner), columns = a.shape, b.shape[1]
-    by_rows = rows >= columns
-    length = max(rows, columns)
-    pieces = [(0, length)]
-    if rows * inner * columns >= _SMALLEST_SHARED_PRODUCT:
-        pieces = ranges(length, min(_LONGEST_PIECE, -(-length // 32) * 16))  # whole tiles of 16
-
-    def block(i: int) -> None:
-        piece = slice(*pieces[i])
-        part = out[piece] if by_rows else out[:, piece]
-        np.matmul(a[piece] if by_rows else a, b if by_rows else b[:, piece], out=part)
-        if bias is not None:
-            np.add(part, bias if by_rows else bias[piece], out=part)
-
-    run(block, len(pieces))
-    return out
 
 
 _MOST_VIEWS = 512  # of scratch, kept by a thread

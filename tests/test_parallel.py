@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import gpudl
 from gpudl import _parallel
-from tests.support.arrays import assert_refuses, bad_calls, random_array
+from tests.support.arrays import assert_refuses, bad_calls
 
 
 @pytest.fixture(params=[1, 2, 5], ids="threads={}".format)
@@ -155,45 +155,6 @@ def test_blas_is_single_threaded_in_the_regions_of_every_thread():
         set_threads(count)
     assert set(inside) <= {1}
     assert set(after) <= {4}
-
-
-SHAPES = [
-    (1, 1, 1),
-    (1, 700, 300),
-    (700, 300, 1),
-    (131, 257, 67),
-    (33, 129, 1031),
-    (513, 64, 512),
-    (300, 0, 40),
-]
-
-
-@pytest.mark.parametrize(("rows", "inner", "columns"), SHAPES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-def test_matmul(rows, inner, columns, dtype):
-    a = random_array((inner, rows), dtype).T
-    b = random_array((inner, columns), dtype, seed=1)
-    before = gpudl.get_num_threads()
-    results = []
-    for count in (1, 2, 3, 4):
-        gpudl.set_num_threads(count)
-        results.append(_parallel.matmul(a, b, np.empty((rows, columns), dtype)))
-    gpudl.set_num_threads(before)
-    assert len({result.tobytes() for result in results}) == 1
-    expected = a.astype(np.float64) @ b.astype(np.float64)
-    # float32 sums of up to 700 products of size 1: the error grows like the square root of their number.
-    assert np.abs(results[0] - expected).max(initial=0) <= (1e-4 if dtype == np.float32 else 1e-12)
-
-
-def test_matmul_adds_the_bias_to_every_row():
-    for rows, columns in ((700, 300), (300, 700), (3, 5)):
-        a, b, bias = (
-            random_array((rows, 64)),
-            random_array((64, columns), seed=1),
-            random_array((columns,), seed=2),
-        )
-        result = _parallel.matmul(a, b, np.empty((rows, columns)), bias)
-        np.testing.assert_allclose(result, a @ b + bias, rtol=1e-12, atol=1e-12)
 
 
 @given(total=st.integers(0, 1000), length=st.integers(1, 300))

@@ -25,6 +25,7 @@ from gpudl._numpy._conv2d_tiles import (
     sum_partials,
     tiles,
 )
+from gpudl._numpy._products import multiply
 
 _TILE = 1 << 21  # bytes of unfolded input
 # A block is about ten calls, and threads wait for the interpreter lock between calls: with 8 blocks they are so short
@@ -69,7 +70,7 @@ def correlate(
         target = y[tile.n0 : tile.n1, tile.p0 : tile.p1]
         windows = _windows(x, tile, Q // q, band.shape[:2], stride, padding, q)
         result, copied = dense_destination(target)
-        np.matmul(windows, band.reshape(-1, q * K), out=result.reshape(-1, q * K))
+        multiply(windows, band.reshape(-1, q * K), result.reshape(-1, q * K))
         finish(result, copied, row_bias, target)
 
     _parallel.run(block, len(pieces))

@@ -23,6 +23,7 @@ from gpudl._numpy._conv2d_tiles import (
     sum_partials,
     tiles,
 )
+from gpudl._numpy._products import multiply
 
 _FORWARD_TILE = 1 << 21
 _WEIGHT_TILE = 1 << 22
@@ -51,7 +52,7 @@ def correlate(
         columns = _unfolded(rows, tile, Q, (R, S), stride, dilation)
         target = y[tile.n0 : tile.n1, tile.p0 : tile.p1]
         result, copied = dense_destination(target)
-        np.matmul(columns, matrix, out=result.reshape(-1, K))
+        multiply(columns, matrix, result.reshape(-1, K))
         finish(result, copied, row_bias, target)
 
     _parallel.run(block, len(pieces))

@@ -21,6 +21,7 @@ from gpudl._numpy._conv2d_tiles import (
     sum_partials,
     tiles,
 )
+from gpudl._numpy._products import multiply
 
 _TILE = 1 << 21
 
@@ -47,7 +48,7 @@ def correlate(
         columns = _unfolded(x, tile, Q, (R, S), stride, padding, dilation)
         target = y[tile.n0 : tile.n1, tile.p0 : tile.p1]
         result, copied = dense_destination(target)
-        np.matmul(columns.T, matrix, out=result.reshape(-1, K))
+        multiply(columns.T, matrix, result.reshape(-1, K))
         finish(result, copied, row_bias, target)
 
     _parallel.run(block, len(pieces))

@@ -6,6 +6,7 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import Pair, add_product, filter_matrix, sum_partials
+from gpudl._numpy._products import matmul
 
 _PIXELS_PER_PARTIAL = 4096
 
@@ -25,7 +26,7 @@ def correlate(x: np.ndarray, filters: np.ndarray, bias: np.ndarray | None, y: np
     """y = x @ filters + bias."""
     matrix = filter_matrix(filters)
     pixels, results = x.reshape(-1, x.shape[3]), y.reshape(-1, y.shape[3])
-    _parallel.matmul(pixels, matrix, out=results, bias=bias)
+    matmul(pixels, matrix, out=results, bias=bias)
 
 
 def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy._conv2d_tiles import Pair, tiles
+from gpudl._numpy._products import multiply
 
 _TILE = 1 << 21  # bytes of products per block
 _FEWEST_CHANNELS = 16  # the numbers that a sum finds together; with 8 it makes no difference
@@ -54,7 +55,7 @@ def backward_data(
         images = slice(pieces[i].n0, pieces[i].n1)
         gradient = dy[images].reshape(-1, K)
         products = _parallel.scratch("conv2d_columns", (len(gradient), R * S * C), dy.dtype)
-        np.matmul(gradient, matrix, out=products)
+        multiply(gradient, matrix, products)
         _add_taps(products.reshape(-1, P, Q, R, S, C), dx[images], vertical, horizontal)
 
     _parallel.run(block, len(pieces))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from gpudl import _memory, _parallel
+from gpudl._numpy._products import multiply_sums
 
 Pair = tuple[int, int]
 
@@ -168,8 +169,8 @@ def sum_partials(
 def add_product(a: np.ndarray, b: np.ndarray, slot: np.ndarray, first: bool) -> None:
     """slot = a @ b, or slot += a @ b."""
     if first:
-        np.matmul(a, b, out=slot)
+        multiply_sums(a, b, slot)
         return
     product = _parallel.scratch("conv2d_product", slot.shape, slot.dtype)
-    np.matmul(a, b, out=product)
+    multiply_sums(a, b, product)
     np.add(slot, product, out=slot)

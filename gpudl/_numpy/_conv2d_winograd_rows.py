@@ -36,6 +36,7 @@ from gpudl._numpy._conv2d_tiles import (
     sum_partials,
     tiles,
 )
+from gpudl._numpy._products import matmul, multiply
 
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 _D = len(_POINTS) + 1  # rows of input in a piece
@@ -100,7 +101,7 @@ def correlate(
     m = len(transforms.outputs)
     bank = np.empty((_D, 1, S * C, K), x.dtype)
     taps = np.ascontiguousarray(filters).reshape(R, S * C * K)
-    _parallel.matmul(transforms.filters, taps, out=bank.reshape(_D, S * C * K))
+    matmul(transforms.filters, taps, out=bank.reshape(_D, S * C * K))
     row = _row(x.shape[2], Q, S, padding[1])
     row_bias = bias_of_row(bias, Q)
     height = -(-P // m)
@@ -112,7 +113,7 @@ def correlate(
         windows = _transformed_windows(inputs, tile, row, S)
         parts = windows.shape[2]
         products = _parallel.scratch("winograd_products", (_D, parts * S, K), x.dtype)
-        np.matmul(windows, bank, out=products.reshape(_D, parts, S, K).swapaxes(1, 2))
+        multiply(windows, bank, products.reshape(_D, parts, S, K).swapaxes(1, 2))
         target = y[tile.n0 : tile.n1, m * tile.p0 : m * tile.p1]
         result, copied = dense_destination(target)
         sections = products[:, : row.pixels(tile)].reshape(_D, *tile.extents, row.pitch * K)[..., : Q * K]
@@ -212,7 +213,7 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, paddi
 
     total = sum_partials(len(pieces), (_D, S, K, S * C), dweight.dtype, add).sum(axis=1)
     rows = np.empty((R, K, S, C), dweight.dtype)
-    _parallel.matmul(transforms.filters.T, total.reshape(_D, K * S * C), out=rows.reshape(R, K * S * C))
+    matmul(transforms.filters.T, total.reshape(_D, K * S * C), out=rows.reshape(R, K * S * C))
     dweight[...] = rows.transpose(1, 0, 2, 3)
 
 
