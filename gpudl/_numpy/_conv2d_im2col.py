@@ -83,7 +83,8 @@ def backward_weight(
     """dweight (K, R, S, C) = the sum over pixels of dy[k] * x[window]."""
     K, R, S, C = dweight.shape
     N, P, Q, _ = dy.shape
-    pieces = tiles(N, P, Q * S * C * stride[0] * x.itemsize, _WEIGHT_TILE)
+    unfolded_rows = 1 if R == 1 else stride[0]  # for each row of outputs
+    pieces = tiles(N, P, Q * S * C * unfolded_rows * x.itemsize, _WEIGHT_TILE)
 
     def add(i: int, slot: np.ndarray, first: bool) -> None:
         tile = pieces[i]
