@@ -60,6 +60,7 @@ STACKS = [
     (2000, 25, 10),
     (11, 500, 90),  # pieces would be shorter than they pay
     (3, 40, 7),
+    (70, 1, 300),
     (301, 20, 97),  # many columns
     (0, 4, 5),
     (4, 0, 5),

@@ -161,7 +161,7 @@ def backward_data(dy: np.ndarray, weight: np.ndarray, dx: np.ndarray, *, stride:
         inputs[...] = 0
         product = _parallel.scratch("conv2d_product", (R, len(gradient), seen), dy.dtype)
         for outputs, columns in halves:
-            np.matmul(gradient[:, outputs], matrices[:, outputs, columns], out=product[:, :, columns])
+            multiply(gradient[:, outputs], matrices[:, outputs, columns], product[:, :, columns])
         for r, taps in enumerate(product.reshape(R, G, P, seen)):
             rows = inputs[:, r : r + (P - 1) * stride[0] + 1 : stride[0], :seen]
             np.add(rows, taps, out=rows)
