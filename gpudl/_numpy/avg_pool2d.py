@@ -42,7 +42,7 @@ def avg_pool2d_forward(
 def _sums(axis: int, numbers: tuple[int, int, int], x: np.ndarray, y: np.ndarray) -> None:
     """y = sums of windows along one axis of x."""
     before = (slice(None),) * axis
-    views = list(_windows.scan(x.shape[axis], y.shape[axis], *numbers))
+    views = _windows.scan(x.shape[axis], y.shape[axis], *numbers)
     if sum(outputs.stop - outputs.start for _, first, outputs, _ in views if first) < y.shape[axis]:
         y[...] = 0
     for _, first, outputs, inputs in views:
@@ -95,6 +95,7 @@ def _spread(axis: int, numbers: tuple[int, int, int], y: np.ndarray, x: np.ndarr
             np.add(target, part, out=target)
 
 
+@_windows.remembered
 def _divisors(
     x_shape: tuple[int, ...],
     y_shape: tuple[int, ...],
@@ -104,7 +105,7 @@ def _divisors(
     count_include_pad: int,
     divisor_override: int,
 ) -> np.ndarray:
-    """One number, or (P, Q, 1) where the windows differ."""
+    """One number, or (P, Q, 1) where the windows differ; not to be written to."""
     if divisor_override:
         return np.array(divisor_override)
     extents = []

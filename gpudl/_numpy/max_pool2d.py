@@ -119,7 +119,7 @@ def _largest(
     codes : written, or None where they are not wanted. Codes grow along the window, so a later element that is
     larger takes over by a maximum of codes.
     """
-    views = list(_windows.scan(x.shape[axis], y.shape[axis], *numbers))
+    views = _windows.scan(x.shape[axis], y.shape[axis], *numbers)
     if sum(outputs.stop - outputs.start for _, first, outputs, _ in views if first) < y.shape[axis]:
         y[...] = -np.inf
         if codes is not None:
