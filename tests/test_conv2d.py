@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gpudl
 from gpudl import _backend, nn, ops
-from gpudl._numpy import _conv2d_scatter, _conv2d_winograd
+from gpudl._numpy import _conv2d_scatter, _conv2d_winograd, _products
 from gpudl._numpy.conv2d import algorithm
 from tests.support.arrays import LAYOUTS, assert_refuses, bad_calls, random_array, unmodified, with_layout
 from tests.support.gradients import numerical_gradient
@@ -48,6 +48,12 @@ CASES = {
     "pointwise": ((3, 33, 5, 7), (31, 33, 1, 1), {}),
     "pointwise, stride": ((2, 32, 7, 7), (16, 32, 1, 1), {"stride": (2, 2)}),
     "pointwise, padding": ((2, 14, 4, 3), (5, 14, 1, 1), {"padding": (1, 2)}),
+    "pointwise, long rows": ((2, 96, 15, 31), (72, 96, 1, 1), {"stride": (2, 2)}),
+    "pointwise, long rows of groups": (
+        (2, 192, 8, 33),
+        (150, 96, 1, 1),
+        {"stride": (3, 2), "padding": (1, 0), "groups": 2},
+    ),
     "winograd, even": ((22, 224, 6, 6), (225, 224, 3, 3), {"padding": (1, 1)}),
     "winograd, odd": ((11, 227, 7, 11), (224, 227, 3, 3), {"padding": (1, 1)}),
     "winograd, no padding": ((17, 224, 8, 10), (232, 224, 3, 3), {}),
@@ -193,6 +199,17 @@ def test_winograd_in_more_blocks_than_slots_of_sums(monkeypatch):
     assert_close(ops.conv2d_backward_weight(dy, x, weight.shape, **numbers), dweight, tolerance=WINOGRAD)
 
 
+@pytest.mark.parametrize("case", ["pointwise, long rows", "pointwise, long rows of groups"])
+@pytest.mark.parametrize("unpacked", [None, 10**6])
+def test_long_rows_with_and_without_small_products(case, unpacked, monkeypatch):
+    """The processor decides which form runs; here both do."""
+    monkeypatch.setattr(_products, "_UNPACKED", unpacked)
+    x, weight, bias, numbers, expected, _ = make(case, F4)
+    groups, Q = numbers.get("groups", 1), expected.shape[3]
+    assert _products.worth_a_call(Q, weight[0].size, weight.shape[0] // groups) == (unpacked is not None)
+    assert_close(ops.conv2d_forward(x, weight, bias, **numbers), expected)
+
+
 @pytest.mark.parametrize(
     ("shape", "filters"),
     [
@@ -298,6 +315,7 @@ def test_any_shape(n, c, k, groups, extents, field, stride, padding, dilation):
         "planar",
         "im2col, stride",
         "pointwise",
+        "pointwise, long rows",
         "winograd, odd",
         "winograd rows, tall",
         "winograd rows, 5x5",

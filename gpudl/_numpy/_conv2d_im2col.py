@@ -1,7 +1,8 @@
 """Convolution as a matrix product with a tile of unfolded input, any stride, padding and dilation.
 
 Forward unfolds both axes of the window, 2 MiB at a time: with less, the interpreter's lock is passed on too
-often, with more the tile leaves the cache. The weight gradient unfolds the window's columns only; each of
+often, with more the tile leaves the cache. A window of one pixel is not unfolded where each row of outputs is worth a
+product: with stride 2 that takes 0.8 of the time. The weight gradient unfolds the window's columns only; each of
 its rows is then a shifted slice of the same memory, so that a tile holds R times as many pixels.
 """
 
@@ -23,7 +24,7 @@ from gpudl._numpy._conv2d_tiles import (
     sum_partials,
     tiles,
 )
-from gpudl._numpy._products import multiply
+from gpudl._numpy._products import multiply, worth_a_call
 
 _FORWARD_TILE = 1 << 21
 _WEIGHT_TILE = 1 << 22
@@ -42,17 +43,21 @@ def correlate(
     """y = x correlated with filters, plus bias."""
     R, S, C, K = filters.shape
     N, P, Q, _ = y.shape
-    matrix = filter_matrix(filters)
+    by_row = (R, S) == (1, 1) and stride != (1, 1) and worth_a_call(Q, C, K)
+    matrix = np.ascontiguousarray(filters[0, 0]) if by_row else filter_matrix(filters)
     row_bias = bias_of_row(bias, Q)
     pieces = tiles(N, P, Q * R * S * C * x.itemsize, _FORWARD_TILE)
 
     def block(i: int) -> None:
         tile = pieces[i]
         rows = padded_rows(x, tile, Q, (R, S), stride, padding, dilation)
-        columns = _unfolded(rows, tile, Q, (R, S), stride, dilation)
         target = y[tile.n0 : tile.n1, tile.p0 : tile.p1]
         result, copied = dense_destination(target)
-        multiply(columns, matrix, result.reshape(-1, K))
+        if by_row:
+            np.matmul(rows[:, :: stride[0], :: stride[1]], matrix, out=result)
+        else:
+            columns = _unfolded(rows, tile, Q, (R, S), stride, dilation)
+            multiply(columns, matrix, result.reshape(-1, K))
         finish(result, copied, row_bias, target)
 
     _parallel.run(block, len(pieces))

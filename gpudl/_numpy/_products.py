@@ -14,13 +14,15 @@ from gpudl import _parallel
 
 # OpenBLAS's names of processors whose kernels do small products without packing.
 _WITH_AVX512 = {"SkylakeX", "Cooperlake", "SapphireRapids"}
-_UNPACKED = (
-    10**6 if _WITH_AVX512 & _parallel.blas_architectures() else None
-)  # numbers multiplied; None: no bound
+# The most numbers that are multiplied without packing; None where all products are packed.
+_UNPACKED = 10**6 if _WITH_AVX512 & _parallel.blas_architectures() else None
 _MOST_COLUMNS = 96  # with 128 it is the same time, with 256 longer
 _SHORTEST = 12  # rows, or terms of a sum, of a piece
 _MOST_SUMS = 1 << 12  # numbers of the result of `multiply_sums`; with 64 x 192 it is the same time
 _FEWEST_PRODUCTS = 1 << 22  # for fewer, the five calls of `multiply_sums` take as long as they save
+# Numbers multiplied by one of many calls of BLAS, each of which takes as long as 10^4.
+_SMALLEST_CALL = 10**5
+_MOST_COLUMNS_OF_A_CALL = 128  # with 256 packing pays
 
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
@@ -55,6 +57,13 @@ def multiply_sums(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     if middle < inner:
         np.matmul(a[..., middle:], b[..., middle:, :], out=parts[..., whole, :, :])
     np.add.reduce(parts, axis=-3, out=out)
+
+
+def worth_a_call(rows: int, inner: int, columns: int) -> bool:
+    """Whether BLAS does many products of these extents as fast as one of all their rows."""
+    if _UNPACKED is None or columns > _MOST_COLUMNS_OF_A_CALL:
+        return False
+    return _SMALLEST_CALL <= rows * inner * columns <= _UNPACKED
 
 
 def _piece(extent: int, products: int) -> int:
