@@ -189,6 +189,13 @@ def test_variance_does_not_cancel_far_from_zero(executor):
     assert np.abs(executor.numpy(y) - oracle.batch_norm(x)).max() <= 2e-3
 
 
+def test_squares_of_deviations_are_in_range_where_those_of_the_values_are_not(executor):
+    x = ((np.random.default_rng(0).standard_normal((900, 4)) + 100) * 3e17).astype(np.float32)
+    _, variance = oracle.statistics(x)
+    _, _, rstd = ops.batch_norm_forward(executor.array(x))
+    assert_close(executor.numpy(rstd) * 3e17, 3e17 / np.sqrt(variance), np.float32)
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 @pytest.mark.parametrize("mean", [0.5, 3.9, 4.1, 40.0])
 def test_sums_lose_nothing_whatever_the_mean(executor, mean, scale):

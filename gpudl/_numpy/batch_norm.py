@@ -176,8 +176,8 @@ def _sums(dy: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray) -> 
 
 
 def _near_zero(mean: np.ndarray, variance: np.ndarray) -> bool:
-    """Whether sums of x serve for those of x - mean, of every column; not where anything is NaN."""
-    return bool((mean**2 <= _NEAR_ZERO**2 * variance).all())
+    """Whether sums of x serve for those of x - mean, of every column; not where squares are out of range or NaN."""
+    return bool(((mean**2 <= _NEAR_ZERO**2 * variance) & np.isfinite(variance)).all())
 
 
 def _deviations(wide: np.ndarray, centre: np.ndarray) -> np.ndarray:
