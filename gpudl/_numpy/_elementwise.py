@@ -11,9 +11,9 @@ from gpudl import _parallel
 # Elements of a block. Of two threads each waits for the interpreter lock between calls and is woken late, so calls
 # have to be long: blocks of 65536 took 1.1 to 1.4 times as long as these; longer ones leave the cache.
 BLOCK = 1 << 18
-# Elements that one thread does alone where a function is a few passes: with 150,000 of ReLU, forward and backward, two
-# threads took twice as long.
-CHEAP = 1 << 18
+# Elements that one thread does alone where a function is one to three passes: of 400,000 to 600,000 two threads, which
+# wake and pass on the interpreter's lock, took 1.0 to 2.5 times as long.
+CHEAP = 5 << 17
 _INTEGERS = {4: np.int32, 8: np.int64}
 
 
