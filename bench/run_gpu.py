@@ -177,7 +177,7 @@ def parts(folder: Path, seconds_each: float) -> list[Part]:
         "cuda and not slow",
         "-p",
         "no:cacheprovider",
-        "--maxfail=50",
+        "--maxfail=50",  # more failures say nothing new, and time on a GPU is short
         *(("-n", str(WORKERS)) if importlib.util.find_spec("xdist") else ()),
     )
     found = [

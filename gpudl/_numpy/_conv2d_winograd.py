@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _memory, _parallel
-from gpudl._numpy._conv2d_tiles import Pair, Tile, fill_padded, sum_partials, tiles
+from gpudl._numpy._conv2d_tiles import Pair, Tile, add_product, fill_padded, sum_partials, tiles
 
 # Rows of a product: BLAS packs the filters anew for each, which with 64 rows takes as long as a third of the product.
 # From 256 channels on, blocks of the size of a core's L2 took 1.2 to 1.4 times as long.
@@ -133,12 +133,7 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, dweight: np.ndarray, *, paddi
         tile = pieces[i]
         V = _transformed_input(x, tile, tw, padding)
         Z = _transformed_gradient(dy, tile, tw)
-        if first:
-            np.matmul(Z.transpose(0, 2, 1), V, out=slot)
-            return
-        product = _parallel.scratch("winograd_products", slot.shape, slot.dtype)
-        np.matmul(Z.transpose(0, 2, 1), V, out=product)
-        np.add(slot, product, out=slot)
+        add_product(Z.transpose(0, 2, 1), V, slot, first)
 
     total = sum_partials(len(pieces), (16, K, C), dweight.dtype, add).reshape(4, 4, K, C)
     rows = _transposed_filter_transform(total)
