@@ -121,6 +121,32 @@ def test_windows_of_more_than_256_elements(executor):
     )
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "kernel"),
+    [
+        ((2, 24, 9, 11), (2, 2)),
+        ((3, 5, 50, 47), (2, 2)),  # more pixels of few channels than calls are worth
+        ((2, 33, 9, 17), (4, 5)),
+        ((1, 24, 35, 17), (17, 16)),  # codes of two bytes
+    ],
+    ids=str,
+)
+def test_windows_side_by_side(executor, shape, kernel, dtype):
+    """With ties, -inf and NaN: the first largest, or the last NaN."""
+    x = ties(shape)
+    x[:, 0, : kernel[0]] = -np.inf
+    x[:, 1, 1, :3] = x[:, -1, -2, ::2] = np.nan
+    x = np.asarray(x, dtype)
+    window = (kernel, kernel, (0, 0), (1, 1), False)
+    y, offsets = ops.max_pool2d_forward(executor.array(x), kernel, needs_offsets=True)
+    expected, places = oracle.max_pool2d(x, *window)
+    assert np.array_equal(executor.numpy(y), expected, equal_nan=True)
+    assert np.array_equal(executor.numpy(offsets), places)
+    plain = ops.max_pool2d_forward(executor.array(x), kernel)
+    assert np.array_equal(executor.numpy(plain), expected, equal_nan=True)
+
+
 def test_nan_and_infinity(executor):
     x = ties((1, 2, 6, 6))
     x[0, 0, 1, 1], x[0, 1, 0, :], x[0, 1, 1, 0] = np.nan, -np.inf, -np.inf
@@ -160,7 +186,7 @@ def test_avg_pool(executor, window, count_include_pad, divisor_override, dtype):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 2), (5, 7), (7, 9)], ids=str)
 def test_adaptive_pools(executor, size, dtype):
-    for shape in [(2, 3, 5, 7), (1, 33, 6, 4)]:
+    for shape in [(2, 3, 5, 7), (1, 33, 6, 4), (2, 24, 20, 27)]:
         x = random_array(shape, dtype)
         y = ops.adaptive_avg_pool2d_forward(executor.array(x), size)
         assert_close(executor.numpy(y), oracle.adaptive(x, size, oracle.mean))
@@ -183,13 +209,14 @@ def test_adaptive_pools(executor, size, dtype):
     assert_close(executor.numpy(dx), slope, tolerance=FINITE_DIFFERENCE if dtype == np.float64 else None)
 
 
+@pytest.mark.parametrize("channels", [1, 24])
 @pytest.mark.parametrize("size", [2, 3], ids=["equal bins", "overlapping bins"])
-def test_adaptive_max_pool_takes_the_last_nan(executor, size):
-    x = ties((1, 1, 4, 4))
+def test_adaptive_max_pool_takes_the_last_nan(executor, size, channels):
+    x = ties((1, channels, 8, 8))
     x[0, 0, 0, 0] = x[0, 0, 1, 0] = np.nan
     y, indices = ops.adaptive_max_pool2d_forward(executor.array(x), size)
     assert np.isnan(executor.numpy(y)[0, 0, 0, 0])
-    assert executor.numpy(indices)[0, 0, 0, 0] == 4
+    assert executor.numpy(indices)[0, 0, 0, 0] == 8
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

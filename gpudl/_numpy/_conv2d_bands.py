@@ -25,6 +25,7 @@ from gpudl._numpy._conv2d_tiles import (
     sum_partials,
     tiles,
 )
+from gpudl._numpy._elementwise import clear
 from gpudl._numpy._products import multiply
 
 _TILE = 1 << 21  # bytes of unfolded input
@@ -158,7 +159,7 @@ def backward_data(dy: np.ndarray, weight: np.ndarray, dx: np.ndarray, *, stride:
         gradient = np.ascontiguousarray(dy[images]).reshape(-1, Q * K)
         G = images.stop - images.start
         inputs = _parallel.scratch("conv2d_padded", (G, height, width * C), dy.dtype)
-        inputs[...] = 0
+        clear(inputs)
         product = _parallel.scratch("conv2d_product", (R, len(gradient), seen), dy.dtype)
         for outputs, columns in halves:
             multiply(gradient[:, outputs], matrices[:, outputs, columns], product[:, :, columns])

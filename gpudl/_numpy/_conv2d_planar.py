@@ -21,6 +21,7 @@ from gpudl._numpy._conv2d_tiles import (
     sum_partials,
     tiles,
 )
+from gpudl._numpy._elementwise import clear
 from gpudl._numpy._products import multiply
 
 _TILE = 1 << 21
@@ -92,7 +93,7 @@ def backward_data(
         columns = _parallel.scratch("conv2d_columns", (R * S * C, G * P * Q), dy.dtype)
         np.matmul(matrix, np.ascontiguousarray(dy[images]).reshape(-1, K).T, out=columns)
         planes = _parallel.scratch("planar_input", (C, G, height, width), dy.dtype)
-        planes[...] = 0
+        clear(planes)
         taps = columns.reshape(R, S, C, G, P, Q)
         for r in range(R):
             for s in range(S):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from gpudl import _memory, _parallel
+from gpudl._numpy._elementwise import clear
 from gpudl._numpy._products import multiply_sums
 
 Pair = tuple[int, int]
@@ -73,7 +74,7 @@ def fill_padded(target: np.ndarray, x: np.ndarray, top: int, left: int) -> None:
         target[...] = 0
         return
     if target.nbytes <= _CLEARED_WHOLE and target.shape != x.shape:
-        target[...] = 0
+        clear(target)
         target[:, h0:h1, w0:w1] = x[:, h0 - top : h1 - top, w0 - left : w1 - left]
         return
     target[:, :h0] = 0

@@ -47,6 +47,11 @@ def keep(x: np.ndarray, kept: np.ndarray, out: np.ndarray) -> np.ndarray:
     return out
 
 
+def clear(x: np.ndarray) -> None:
+    """x = 0, where its last axis is dense; bytes take 0.4 of the time of floats, as NumPy then calls memset."""
+    x.view(np.uint8)[...] = 0
+
+
 def sigmoid(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), 0 and 1 at the ends; out may be x."""
     divisor = buffer("divisor", x)

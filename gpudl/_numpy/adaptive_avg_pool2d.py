@@ -8,6 +8,7 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy import _windows
+from gpudl._numpy._elementwise import clear
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -39,7 +40,7 @@ def adaptive_avg_pool2d_backward(dy: np.ndarray, dx: np.ndarray) -> None:
     pieces = _windows.samples(dx.shape)
 
     def block(i: int) -> None:
-        dx[pieces[i]] = 0
+        clear(dx[pieces[i]])
         for p, q, rows, columns, size in bins(dx.shape, dy.shape):
             dx[pieces[i], rows, columns] += (dy[pieces[i], p, q] / size)[:, None, None]
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy import _windows
+from gpudl._numpy import _max_pool2d_tiles, _windows
+from gpudl._numpy._elementwise import clear
 from gpudl._numpy._precision import computed_in_float32
 from gpudl._numpy.adaptive_avg_pool2d import bins
 from gpudl._numpy.max_pool2d import max_pool2d_forward, max_pool2d_indices
@@ -22,21 +23,35 @@ def adaptive_max_pool2d_forward(x: np.ndarray, y: np.ndarray, indices: np.ndarra
         _equal_bins(x, y, indices, size)
         return
     places = list(bins(x.shape, y.shape))
-    images = x.transpose(0, 3, 1, 2)
-    shape = images.shape[:2]
+    form = _largest_of_few_channels if x.shape[3] < _max_pool2d_tiles.LEAST_CHANNELS else _largest
 
     def block(i: int) -> None:
-        p, q, rows, columns, count = places[i]
-        flat = images[:, :, rows, columns].reshape(-1, count)  # a copy: argmax of neighbours is the fast one
-        place = flat.argmax(axis=1)
-        largest = flat[np.arange(len(flat)), place]
-        missing = np.flatnonzero(np.isnan(largest))  # the last one, as in PyTorch
-        place[missing] = count - 1 - np.isnan(flat[missing, ::-1]).argmax(axis=1)
-        y[:, p, q] = largest.reshape(shape)
-        r, s = np.divmod(place.reshape(shape), columns.stop - columns.start)
+        p, q, rows, columns, _ = places[i]
+        number = form(x[:, rows, columns], y[:, p, q])
+        r, s = np.divmod(number, columns.stop - columns.start)
         indices[:, p, q] = (r + rows.start) * width + s + columns.start
 
     _parallel.run(block, len(places) if y.size else 0, blas=False)
+
+
+def _largest(part: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """y (N, C) = the largest of a bin (N, h, w, C); returns its number in the bin, int64."""
+    h, w = part.shape[1:3]
+    numbers = np.empty(y.shape, np.uint8 if h * w <= 256 else np.int64)
+    _max_pool2d_tiles.first_largest_of_tiles(part[:, None, :, None], y[:, None, None], numbers[:, None, None])
+    return numbers.astype(np.int64)
+
+
+def _largest_of_few_channels(part: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The same by a copy with the channels first, where argmax runs along neighbours."""
+    N, h, w, C = part.shape
+    flat = part.transpose(0, 3, 1, 2).reshape(N * C, h * w)
+    number = flat.argmax(axis=1)
+    largest = flat[np.arange(len(flat)), number]
+    missing = np.flatnonzero(np.isnan(largest))  # the last one, as in PyTorch
+    number[missing] = h * w - 1 - np.isnan(flat[missing, ::-1]).argmax(axis=1)
+    y[...] = largest.reshape(N, C)
+    return number.reshape(N, C)
 
 
 def _equal_bins(x: np.ndarray, y: np.ndarray, indices: np.ndarray, size: _windows.Pair) -> None:
@@ -58,7 +73,7 @@ def adaptive_max_pool2d_backward(dy: np.ndarray, indices: np.ndarray, dx: np.nda
 
     def block(i: int) -> None:
         target = dx[pieces[i]]
-        target[...] = 0
+        clear(target)
         place = indices[pieces[i]] * channels
         place += np.arange(channels)
         place += (np.arange(len(target)) * (plane * channels))[:, None, None, None]

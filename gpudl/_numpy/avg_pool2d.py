@@ -6,6 +6,7 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy import _windows
+from gpudl._numpy._elementwise import clear
 from gpudl._numpy._precision import computed_in_float32
 from gpudl._numpy._windows import Pair
 
@@ -86,7 +87,7 @@ def _spread(axis: int, numbers: tuple[int, int, int], y: np.ndarray, x: np.ndarr
     """x = for each element the sum of y over the windows along one axis that see it; once : exactly one does."""
     before = (slice(None),) * axis
     if not once:
-        x[...] = 0
+        clear(x)
     for _, _, outputs, inputs in _windows.scan(x.shape[axis], y.shape[axis], *numbers):
         part, target = y[(*before, outputs)], x[(*before, inputs)]
         if once:

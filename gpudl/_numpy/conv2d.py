@@ -22,6 +22,7 @@ from gpudl._numpy import (
 from gpudl._numpy._channels import Channels, column_sums
 from gpudl._numpy._conv2d_phases import Phase, phases
 from gpudl._numpy._conv2d_tiles import Pair
+from gpudl._numpy._elementwise import clear
 from gpudl._numpy._precision import computed_in_float32
 
 # Bounds of the algorithms. They decide speed only: each algorithm is right for every shape it accepts.
@@ -173,7 +174,7 @@ def _clear(dx: np.ndarray) -> None:
     """dx = 0, all of it: to leave out the pixels that get a gradient would take longer."""
 
     def block(n: int) -> None:
-        dx[n] = 0
+        clear(dx[n])
 
     _parallel.run(block, len(dx))
 

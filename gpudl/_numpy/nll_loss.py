@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpudl import _parallel
-from gpudl._numpy._elementwise import BLOCK
+from gpudl._numpy._elementwise import BLOCK, clear
 from gpudl._numpy._precision import computed_in_float32
 from gpudl._numpy.cross_entropy import valid_classes
 
@@ -41,6 +41,6 @@ def _clear(dx: np.ndarray) -> None:
     pieces = _parallel.equal_ranges(len(dx), max(1, BLOCK // dx.shape[1]))
 
     def block(i: int) -> None:
-        dx[slice(*pieces[i])] = 0
+        clear(dx[slice(*pieces[i])])
 
     _parallel.run(block, len(pieces), blas=False)
