@@ -214,9 +214,14 @@ def move_beside(array: Array, other: Array) -> Array:
     return move(array, "cuda" if is_cupy(other) else "cpu")
 
 
+def axes_in_memory(array: Array) -> list[int]:
+    """The axes of an array, the one whose elements lie farthest apart first."""
+    return sorted(range(array.ndim), key=lambda axis: (-array.strides[axis], axis))
+
+
 def _transferred(array: Array, transfer: Callable[[Array], Array]) -> Array:
     """Memory goes over in its own order, which CuPy would make that of the axes."""
-    order = sorted(range(array.ndim), key=lambda axis: (-array.strides[axis], axis))
+    order = axes_in_memory(array)
     moved = transfer(bits(array).transpose(order)).transpose(np.argsort(order).tolist())
     return moved.view(array.dtype) if moved.dtype != array.dtype else moved
 

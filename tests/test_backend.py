@@ -5,6 +5,7 @@ import subprocess
 import sys
 import types
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -164,3 +165,18 @@ def test_import_needs_no_optional_package():
 )
 def test_bad_calls(call, exception, words):
     assert_refuses(call, exception, words)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 3, 1, 2), (3, 2, 1, 0), (1, 0, 3, 2)])
+def test_memory_in_its_own_order_is_contiguous(axes, dtype):
+    array = np.zeros((2, 3, 4, 5), dtype).transpose(axes)
+    order = _backend.axes_in_memory(array)
+    memory = array.transpose(order)
+    assert memory.flags.c_contiguous
+    assert memory.transpose(np.argsort(order)).strides == array.strides
+
+
+def test_arrays_of_one_axis_and_of_none_have_an_order():
+    assert _backend.axes_in_memory(np.zeros(3)) == [0]
+    assert _backend.axes_in_memory(np.zeros(())) == []

@@ -86,7 +86,7 @@ class CudaDevice(Device):
         return about
 
     def place(self, inputs: Inputs, kind: str) -> dict[str, Any]:
-        place = self._tensor if kind == "torch" else self._array
+        place = self._tensor if kind == "torch" else _moved
         return {name: place(array) for name, array in inputs.items()}
 
     def fetch(self, results: Any) -> Results:
@@ -139,19 +139,6 @@ class CudaDevice(Device):
 
     # ---- arrays
 
-    def _array(self, array: np.ndarray) -> Any:
-        """Memory is moved in its own order and seen through the same strides: CuPy would make it C-contiguous.
-
-        bfloat16 goes as raw bytes, because CuPy's own transfers know it only in part.
-        """
-        axes = rules.axes_in_memory(array)
-        memory = np.ascontiguousarray(array.transpose(axes))
-        if memory.dtype == DTYPES["bfloat16"]:
-            moved = self._cupy.asarray(memory.view(np.uint16)).view(memory.dtype)
-        else:
-            moved = self._cupy.asarray(memory)
-        return moved.transpose(tuple(int(axis) for axis in np.argsort(axes)))
-
     def _tensor(self, array: np.ndarray) -> Any:
         tensor = host_tensor(array)
         if _torch() is None:
@@ -161,11 +148,7 @@ class CudaDevice(Device):
     def _on_host(self, array: Any) -> Any:
         if hasattr(array, "detach"):
             return array.detach().cpu()
-        if not isinstance(array, self._cupy.ndarray):
-            return array
-        if array.dtype == DTYPES["bfloat16"]:
-            return array.view(np.uint16).get().view(DTYPES["bfloat16"])
-        return array.get()
+        return _backend.move(array, "cpu")
 
     # ---- ceilings
 
@@ -183,8 +166,8 @@ class CudaDevice(Device):
         """A product of random numbers by cuBLAS, whose sums are in float32 (float64)."""
         n, dtype = MATMUL_EXTENT, DTYPES["float32" if name == "tf32" else name]
         rng = np.random.default_rng(0)
-        a, b = (self._array((rng.random((n, n), np.float32) * 2 - 1).astype(dtype)) for _ in range(2))
-        out = self._array(np.zeros((n, n), dtype))
+        a, b = (_moved((rng.random((n, n), np.float32) * 2 - 1).astype(dtype)) for _ in range(2))
+        out = _moved(np.zeros((n, n), dtype))
         cublas, (kind, compute) = self._cupy.cuda.cublas, _PRODUCTS[name]
         factor = getattr(self._runtime, kind)
         one, zero = (np.array(value, np.float64 if name == "float64" else np.float32) for value in (1, 0))
@@ -208,6 +191,10 @@ class CudaDevice(Device):
         seconds = min(statistics.median(self.turn([call], 3)) for _ in range(3))
         self.release()
         return seconds
+
+
+def _moved(array: np.ndarray) -> Any:
+    return _backend.move(array, "cuda")
 
 
 def _torch() -> ModuleType | None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from gpudl import _backend, simt
 from gpudl._errors import CudaError
-from gpudl.bench.rules import axes_in_memory
 from gpudl.simt import _build, _compile
 from gpudl.simt._arguments import as_c
 from gpudl.simt._compile import CompileError, Unit
@@ -93,7 +92,7 @@ def _with_headers(source: Path, folders: tuple[Path, ...]) -> list[Path]:
 
 def memory(array: Any) -> Any:
     """The elements of a dense array in the order in which they lie in memory: what a launcher can be given."""
-    return array.transpose(axes_in_memory(array))
+    return array.transpose(_backend.axes_in_memory(array))
 
 
 def _simt_module(source: Path, include: tuple[Path, ...]) -> simt.Module:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 MOST_COPIES = 64  # sets of inputs; more of them would fill neither L2 nor a row with news
 READING = 2e-3  # seconds that a reading should last: events tell half a microsecond
 CALLS = 20  # of a reading, at least, where they are short
@@ -56,8 +54,3 @@ def throttled(bits: int) -> str | None:
     words = [text for bit, text in _THROTTLES.items() if bits & bit]
     rest = bits & ~1 & ~sum(_THROTTLES)
     return ", ".join([*words, *([f"reason {rest:#x}"] if rest else [])]) or None
-
-
-def axes_in_memory(array: np.ndarray) -> tuple[int, ...]:
-    """The axes of an array, the one whose elements lie farthest apart first."""
-    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))

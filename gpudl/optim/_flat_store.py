@@ -98,7 +98,7 @@ def slot_offsets(parameters: Sequence[Parameter]) -> tuple[list[int], int]:
 
 def memory_order(array: Array) -> list[int]:
     """Axes from the slowest to the fastest in memory; C order for arrays with gaps or without elements."""
-    order = sorted(range(array.ndim), key=lambda axis: (-array.strides[axis], axis))
+    order = _backend.axes_in_memory(array)
     if array.size and array.transpose(order).flags.c_contiguous:
         return order
     return list(range(array.ndim))

@@ -1,7 +1,5 @@
 """What is decided of timing on a GPU without one."""
 
-import ml_dtypes
-import numpy as np
 import pytest
 
 from gpudl.bench import rules
@@ -57,18 +55,3 @@ def test_seconds_of_a_call():
 )
 def test_reasons_of_lowered_clocks_in_words(bits, words):
     assert rules.throttled(bits) == words
-
-
-@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
-@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 3, 1, 2), (3, 2, 1, 0), (1, 0, 3, 2)])
-def test_memory_in_its_own_order_is_contiguous(axes, dtype):
-    array = np.zeros((2, 3, 4, 5), dtype).transpose(axes)
-    order = rules.axes_in_memory(array)
-    memory = array.transpose(order)
-    assert memory.flags.c_contiguous
-    assert memory.transpose(np.argsort(order)).strides == array.strides
-
-
-def test_arrays_of_one_axis_and_of_none_have_an_order():
-    assert rules.axes_in_memory(np.zeros(3)) == (0,)
-    assert rules.axes_in_memory(np.zeros(())) == ()
