@@ -9,6 +9,7 @@ is zero as far as y reaches, so an asymmetric padding needs no further numbers.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -151,10 +152,10 @@ def sum_partials(
 
     Each slot is given a run of consecutive i, chosen by shape, and the slots are added in order.
     """
-    slot_bytes = max(1, int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
+    slot_bytes = max(1, math.prod(shape) * dtype.itemsize)
     slots = max(1, min(count, _MIN_BLOCKS, _LARGEST_PARTIALS // slot_bytes))
     pieces = [(count * i // slots, count * (i + 1) // slots) for i in range(slots)]
-    partials = [_memory.empty(shape, dtype) for _ in pieces]
+    partials = _memory.empty((slots, *shape), dtype)
 
     def block(i: int) -> None:
         start, stop = pieces[i]
