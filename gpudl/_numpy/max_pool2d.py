@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -47,9 +47,12 @@ def max_pool2d_forward(
         shape = (*source.shape[:2], *y.shape[2:])
         largest = _parallel.scratch("max_pool2d_largest", shape, x.dtype)
         codes = None if offsets is None else _parallel.scratch("max_pool2d_codes", shape, code)
-        _largest(2, horizontal, source, None, largest, codes)
-        vertical_here = (vertical[0], vertical[1], above, vertical[3])
-        _largest(1, vertical_here, largest, codes, y[samples, out], result, kernel_size[1])
+        views = _windows.scan(source.shape[2], y.shape[2], *horizontal)
+        largest_along(2, views, source, None, largest, codes)
+        views = _windows.scan(
+            largest.shape[1], rows[1] - rows[0], vertical[0], vertical[1], above, vertical[3]
+        )
+        largest_along(1, views, largest, codes, y[samples, out], result, kernel_size[1])
         if offsets is not None:
             views = _windows.offsets(x[samples], y.shape, rows, kernel_size, stride, padding, dilation)
             _last_nan(y[samples], offsets[samples], rows, views)
@@ -57,9 +60,9 @@ def max_pool2d_forward(
     _parallel.run(block, len(pieces), blas=False)
 
 
-def _largest(
+def largest_along(
     axis: int,
-    numbers: tuple[int, int, int, int],
+    views: Sequence[tuple[int, bool, slice, slice | np.ndarray]],
     x: np.ndarray,
     x_codes: np.ndarray | None,
     y: np.ndarray,
@@ -68,24 +71,25 @@ def _largest(
 ) -> None:
     """Maxima of windows along one axis of x, and codes unit * offset + x_codes of the first that is largest.
 
-    codes : written, or None where they are not wanted. Codes grow along the window, so a later element that is
-    larger takes over by a maximum of codes.
+    views : as of `_windows.scan`; inputs may be an array of places. codes : written, or None where they are not
+    wanted. They grow along the window, so a later element that is larger takes over by a maximum of codes.
     """
-    views = _windows.scan(x.shape[axis], y.shape[axis], *numbers)
     if sum(outputs.stop - outputs.start for _, first, outputs, _ in views if first) < y.shape[axis]:
         y[...] = -np.inf
         if codes is not None:
             codes[...] = 0
     before = (slice(None),) * axis
     for offset, first, outputs, inputs in views:
-        part, target = x[(*before, inputs)], y[(*before, outputs)]
-        if axis == 2 and not first and numbers[1] > 1 and 1 < x.shape[3] <= _GATHERED_CHANNELS:
+        part, target = _seen(axis, x, inputs, "part"), y[(*before, outputs)]
+        if axis == 2 and not first and _apart(inputs) and 1 < x.shape[3] <= _GATHERED_CHANNELS:
             pixels, part = part, _scratch("part", part, x.dtype)
             _windows.copy_pixels(part, pixels)
         if codes is not None:
             code = codes.dtype.type(unit * offset)
             if x_codes is not None:
-                code = np.add(x_codes[(*before, inputs)], code, out=_scratch("code", part, codes.dtype))
+                code = np.add(
+                    _seen(axis, x_codes, inputs, "code"), code, out=_scratch("code", part, codes.dtype)
+                )
             chosen = codes[(*before, outputs)]
             if first:
                 chosen[...] = code
@@ -97,6 +101,20 @@ def _largest(
             _windows.copy_pixels(target, part)
         else:
             np.maximum(target, part, out=target)
+
+
+def _seen(axis: int, x: np.ndarray, inputs: slice | np.ndarray, key: str) -> np.ndarray:
+    """x at these places of an axis: a view, or a copy for an array of places."""
+    if isinstance(inputs, slice):
+        return x[(*(slice(None),) * axis, inputs)]
+    shape = (*x.shape[:axis], len(inputs), *x.shape[axis + 1 :])
+    copy = _parallel.scratch(f"max_pool2d_{key}", shape, x.dtype)
+    return np.take(x, inputs, axis=axis, out=copy, mode="clip")
+
+
+def _apart(inputs: slice | np.ndarray) -> bool:
+    """Whether pixels of x lie between those that are looked at, and they are no copy yet."""
+    return isinstance(inputs, slice) and inputs.step > 1
 
 
 def _scratch(key: str, like: np.ndarray, dtype: np.dtype) -> np.ndarray:
