@@ -1,4 +1,4 @@
-"""Adaptive average pooling on channels-last memory, bin by bin."""
+"""Adaptive average pooling on channels-last memory, along H and then along W."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from gpudl._numpy._precision import computed_in_float32
 @computed_in_float32("y")
 def adaptive_avg_pool2d_forward(x: np.ndarray, y: np.ndarray) -> None:
     """x : (N, H, W, C). y : (N, P, Q, C)."""
+    rows, columns = (_edges(*axis) for axis in zip(x.shape[1:3], y.shape[1:3], strict=True))
+    sizes = _sizes(rows, columns, x.dtype)
     pieces = _windows.samples(x.shape)
 
     def block(i: int) -> None:
-        for p, q, rows, columns, size in bins(x.shape, y.shape):
-            part, target = x[pieces[i], rows, columns], y[pieces[i], p : p + 1, q]
-            if size == x.shape[1] * x.shape[2]:
-                mean_of_rows(part.reshape(len(part), size, -1), target)
-            else:
-                np.divide(part.sum(axis=(1, 2)), size, out=target[:, 0])
+        images, means = x[pieces[i]], y[pieces[i]]
+        if y.shape[1:3] == (1, 1):
+            mean_of_rows(images.reshape(len(images), -1, x.shape[3]), means[:, 0])
+            return
+        sums = _parallel.scratch("avg_pool2d_rows", (len(images), len(rows), *x.shape[2:]), x.dtype)
+        for p, row in enumerate(rows):
+            np.add.reduce(images[:, row], axis=1, out=sums[:, p])
+        for q, column in enumerate(columns):
+            np.add.reduce(sums[:, :, column], axis=2, out=means[:, :, q])
+        means /= sizes
 
     _parallel.run(block, len(pieces))
 
@@ -37,14 +43,32 @@ def mean_of_rows(x: np.ndarray, y: np.ndarray) -> None:
 @computed_in_float32("dx")
 def adaptive_avg_pool2d_backward(dy: np.ndarray, dx: np.ndarray) -> None:
     """dy : (N, P, Q, C). dx : (N, H, W, C)."""
+    rows, columns = (_edges(*axis) for axis in zip(dx.shape[1:3], dy.shape[1:3], strict=True))
+    sizes = _sizes(rows, columns, dy.dtype)
     pieces = _windows.samples(dx.shape)
 
     def block(i: int) -> None:
-        clear(dx[pieces[i]])
-        for p, q, rows, columns, size in bins(dx.shape, dy.shape):
-            dx[pieces[i], rows, columns] += (dy[pieces[i], p, q] / size)[:, None, None]
+        target = dx[pieces[i]]
+        share = dy[pieces[i]] / sizes
+        wide = _parallel.scratch("avg_pool2d_rows", (len(target), len(rows), *dx.shape[2:]), dx.dtype)
+        _spread(2, columns, share, wide)
+        _spread(1, rows, wide, target)
 
     _parallel.run(block, len(pieces), blas=False)
+
+
+def _spread(axis: int, edges: list[slice], y: np.ndarray, x: np.ndarray) -> None:
+    """x = for each element the sum of y over the bins along one axis that hold it."""
+    before = (slice(None),) * axis
+    apart = x.shape[axis] % len(edges) == 0  # then each element is in one bin
+    if not apart:
+        clear(x)
+    for i, edge in enumerate(edges):
+        part, share = x[(*before, edge)], y[(*before, slice(i, i + 1))]
+        if apart:
+            part[...] = share
+        else:
+            np.add(part, share, out=part)
 
 
 def bins(x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Iterator[tuple[int, int, slice, slice, int]]:
@@ -57,3 +81,9 @@ def bins(x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Iterator[tuple[i
 
 def _edges(size: int, out: int) -> list[slice]:
     return [slice(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+
+
+def _sizes(rows: list[slice], columns: list[slice], dtype: np.dtype) -> np.ndarray:
+    """(P, Q, 1), how many elements the bins have."""
+    heights, widths = (np.array([part.stop - part.start for part in axis], dtype) for axis in (rows, columns))
+    return (heights[:, None] * widths)[..., None]
