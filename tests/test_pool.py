@@ -25,6 +25,7 @@ WINDOWS = [
     ((1, 1), (2, 2), (0, 0), (1, 1), True),
     ((2, 2), (2, 2), (0, 0), (1, 1), True),
     ((3, 3), (1, 1), (1, 1), (2, 2), False),
+    ((5, 4), (1, 2), (2, 1), (1, 1), True),
 ]
 SIZES = [(1, 1, 5, 7), (2, 3, 8, 6), (1, 33, 7, 5), (3, 2, 31, 9)]
 
@@ -302,7 +303,8 @@ def test_thread_count_does_not_change_bits():
     assert results[0] == results[1] == results[2]
 
 
-def test_a_large_image_has_the_bits_of_the_kernel():
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_a_large_image_has_the_bits_of_the_kernel(kernel):
     """NumPy takes its rows in several cuts; windows that overlap at an edge of them are added in the same order."""
     require_simt()
     x, dy = (random_array((1, 64, 40, 40), np.float32, seed=seed) for seed in (0, 1))
@@ -310,8 +312,9 @@ def test_a_large_image_has_the_bits_of_the_kernel():
     results = []
     for backend in ("cpu", "simt"):
         with gpudl.use_backend(backend):
-            _, offsets = ops.max_pool2d_forward(x, 3, stride=1, padding=1, needs_offsets=True)
-            results.append(ops.max_pool2d_backward(dy, offsets, x.shape, 3, stride=1, padding=1).tobytes())
+            names = {"stride": 1, "padding": kernel // 2}
+            _, offsets = ops.max_pool2d_forward(x, kernel, needs_offsets=True, **names)
+            results.append(ops.max_pool2d_backward(dy, offsets, x.shape, kernel, **names).tobytes())
     assert results[0] == results[1]
 
 

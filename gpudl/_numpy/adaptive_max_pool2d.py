@@ -8,10 +8,9 @@ import numpy as np
 
 from gpudl import _parallel
 from gpudl._numpy import _windows
-from gpudl._numpy._elementwise import clear
 from gpudl._numpy._precision import computed_in_float32
 from gpudl._numpy.adaptive_avg_pool2d import bins
-from gpudl._numpy.max_pool2d import largest_along, max_pool2d_forward, max_pool2d_indices
+from gpudl._numpy.max_pool2d import add_at_places, largest_along, max_pool2d_forward, max_pool2d_indices
 
 
 @computed_in_float32("y")
@@ -84,18 +83,13 @@ def _equal_bins(x: np.ndarray, y: np.ndarray, indices: np.ndarray, size: _window
 @computed_in_float32("dx")
 def adaptive_max_pool2d_backward(dy: np.ndarray, indices: np.ndarray, dx: np.ndarray) -> None:
     """dy, indices : (N, P, Q, C). dx : (N, H, W, C)."""
-    plane, channels = dx.shape[1] * dx.shape[2], dx.shape[3]
+    plane = dx.shape[1] * dx.shape[2]
     if indices.size and not 0 <= indices.min() <= indices.max() < plane:
         wrong = indices[(indices < 0) | (indices >= plane)][0]
         raise ValueError(f"adaptive_max_pool2d_backward: indices must be in [0, {plane}), got {wrong}")
     pieces = _windows.samples(dx.shape)
 
     def block(i: int) -> None:
-        target = dx[pieces[i]]
-        clear(target)
-        place = indices[pieces[i]] * channels
-        place += np.arange(channels)
-        place += (np.arange(len(target)) * (plane * channels))[:, None, None, None]
-        np.add.at(target.reshape(-1), place.reshape(-1), dy[pieces[i]].reshape(-1))
+        add_at_places(dy[pieces[i]], indices[pieces[i]], dx[pieces[i]], step=1)
 
     _parallel.run(block, len(pieces), blas=False)
