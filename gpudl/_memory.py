@@ -6,6 +6,7 @@ ReLU over it. CuPy has a pool for the same reason; this one is for NumPy arrays.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 
@@ -68,7 +69,8 @@ def free_memory() -> int:
     """Give the blocks kept for reuse back to the system; returns how many bytes that were."""
     freed = 0
     for size, blocks in list(_free.items()):
-        while blocks:
-            blocks.pop()
-            freed += size
+        with contextlib.suppress(IndexError):  # another thread may take the last one
+            while True:
+                blocks.pop()
+                freed += size
     return freed
