@@ -88,6 +88,14 @@ CASES = {
     "depthwise, dilated": ((2, 5, 11, 10), (5, 1, 3, 3), {"dilation": (2, 3), "groups": 5}),
     "depthwise, two filters each": ((2, 5, 6, 7), (10, 1, 3, 3), {"padding": (1, 0), "groups": 5}),
     "groups": ((2, 6, 7, 7), (9, 2, 3, 3), {"groups": 3, "stride": (1, 2)}),
+    "groups, eight as one": (
+        (2, 64, 8, 9),
+        (48, 4, 3, 2),
+        {"groups": 16, "stride": (2, 1), "padding": (1, 1)},
+    ),
+    "groups, two as one": ((2, 68, 5, 6), (34, 2, 3, 3), {"groups": 34, "padding": (1, 0)}),
+    "groups, each by itself": ((2, 33, 7, 8), (15, 11, 3, 2), {"groups": 3, "stride": (2, 1)}),
+    "groups, bands": ((4, 33, 9, 12), (12, 11, 2, 5), {"groups": 3, "padding": (1, 2)}),
     "whole image": ((3, 17, 5, 6), (8, 17, 5, 6), {}),
 }
 

@@ -12,6 +12,7 @@ from gpudl import _parallel
 from gpudl._numpy import (
     _conv2d_bands,
     _conv2d_depthwise,
+    _conv2d_groups,
     _conv2d_im2col,
     _conv2d_planar,
     _conv2d_pointwise,
@@ -103,6 +104,10 @@ def conv2d_forward(
         geometry = {"stride": stride, "padding": padding, "dilation": dilation}
         _conv2d_depthwise.correlate(x, filters[:, :, 0], bias, y, **geometry)
         return
+    count = _conv2d_groups.together(C, K // groups, groups)
+    if count > 1:
+        filters = _conv2d_groups.joined(weight, groups, count).transpose(1, 2, 3, 0)
+        C, groups = C * count, groups // count
     for group in range(groups):
         ins, outs = _group(group, C), _group(group, K // groups)
         part = None if bias is None else bias[outs]
@@ -126,6 +131,10 @@ def conv2d_backward_data(
     dy, weight, dx = _channels_last(dy), _channels_last(weight), _channels_last(dx)
     K, R, S, C = weight.shape
     depthwise = groups > 1 and C == 1 and groups == K
+    count = 1 if depthwise else _conv2d_groups.together(C, K // groups, groups)
+    if count > 1:
+        weight = _conv2d_groups.joined(weight, groups, count)
+        C, groups = C * count, groups // count
     scatter = _conv2d_scatter.pays(dy.shape[1:3], K // groups, weight, stride)
     if (
         not depthwise
@@ -228,9 +237,13 @@ def conv2d_backward_weight(
         _conv2d_depthwise.backward_weight(dy, x, sums, **geometry)
         dweight[..., 0] = sums.transpose(2, 0, 1)
         return
-    for group in range(groups):
-        ins, outs = _group(group, C), _group(group, K // groups)
-        _backward_weight(dy[..., outs], x[..., ins], dweight[outs], stride, padding, dilation)
+    count = _conv2d_groups.together(C, K // groups, groups)
+    if count > 1:
+        wide = np.empty((*dweight.shape[:3], C * count), dweight.dtype)
+        _backward_weights(dy, x, wide, groups // count, stride, padding, dilation)
+        _conv2d_groups.separate(wide, groups, count, dweight)
+    else:
+        _backward_weights(dy, x, dweight, groups, stride, padding, dilation)
 
 
 # Elements that one thread reads in 100 us, which is not much longer than a second one takes to help.
@@ -278,6 +291,21 @@ def _correlate(
         return
     form = _conv2d_planar if chosen == "planar" else _conv2d_im2col
     form.correlate(x, filters, bias, y, stride=stride, padding=padding, dilation=dilation)
+
+
+def _backward_weights(
+    dy: np.ndarray,
+    x: np.ndarray,
+    dweight: np.ndarray,
+    groups: int,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> None:
+    K, _, _, C = dweight.shape
+    for group in range(groups):
+        ins, outs = _group(group, C), _group(group, K // groups)
+        _backward_weight(dy[..., outs], x[..., ins], dweight[outs], stride, padding, dilation)
 
 
 def _backward_weight(
