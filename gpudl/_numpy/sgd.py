@@ -36,8 +36,10 @@ def sgd_step(
         else:
             direction, scale = g, -lr if maximize else lr
         if momentum:
-            weight = (1 - dampening) * (-1.0 if maximize and not weight_decay else 1.0)
-            direction = _with_momentum(direction, buffer, counts[segment], momentum, weight, nesterov)
+            sign = -1.0 if maximize and not weight_decay else 1.0
+            direction = _with_momentum(
+                direction, buffer, counts[segment], momentum, 1 - dampening, sign, nesterov
+            )
             scale = lr
         np.multiply(direction, scale, out=k)
         np.subtract(p, k, out=p)
@@ -46,23 +48,29 @@ def sgd_step(
 
 
 def _with_momentum(
-    g: np.ndarray, buffer: np.ndarray, step: int, momentum: float, weight: float, nesterov: float
+    g: np.ndarray,
+    buffer: np.ndarray,
+    step: int,
+    momentum: float,
+    weight: float,
+    sign: float,
+    nesterov: float,
 ) -> np.ndarray:
-    """buffer = momentum * buffer + weight * g, at the first step g itself; returns the direction to go.
+    """buffer = momentum * buffer + weight * sign * g, at the first step sign * g; returns the direction to go.
 
-    `weight` is negative to go up the gradient. Nesterov excludes dampening, so weight is 1 or -1 then.
+    `sign` is -1 to go up the gradient; `weight` alone does not tell, it is 0 or negative for much dampening.
     """
     k = _parallel.scratch("sgd momentum", g.shape, g.dtype)
     if step == 1:
-        (np.negative if weight < 0 else np.positive)(g, out=buffer)
+        (np.negative if sign < 0 else np.positive)(g, out=buffer)
     else:
         np.multiply(buffer, momentum, out=buffer)
-        if abs(weight) == 1:
-            (np.add if weight > 0 else np.subtract)(buffer, g, out=buffer)
+        if weight == 1:
+            (np.add if sign > 0 else np.subtract)(buffer, g, out=buffer)
         else:
-            np.multiply(g, weight, out=k)
+            np.multiply(g, weight * sign, out=k)
             np.add(buffer, k, out=buffer)
     if not nesterov:
         return buffer
     np.multiply(buffer, momentum, out=k)
-    return (np.add if weight > 0 else np.subtract)(k, g, out=k)
+    return (np.add if sign > 0 else np.subtract)(k, g, out=k)
