@@ -174,6 +174,29 @@ def test_a_resumed_run_has_the_same_bits(kind, options, keyed_by):
         assert np.array_equal(mine.data, theirs.data)
 
 
+@pytest.mark.parametrize("entry", [None, {}, {"momentum_buffer": None}], ids=str)
+@every_option
+def test_a_loaded_state_without_a_parameter_starts_it_anew(kind, options, entry):
+    members, untouched = parameters(np.float32), parameters(np.float32)
+    used, new = kind(members, **options), kind(untouched, **options)
+    state = new.state_dict()
+    if entry is not None:
+        state["state"] = dict.fromkeys(range(len(members)), entry)
+    for step in range(3):
+        give_gradients(members, step)
+        used.step()
+    for mine, other in zip(members, untouched, strict=True):
+        mine.data = other.data
+    used.load_state_dict(state)
+    assert used.state_dict()["state"] == {}
+    for step in range(3, 6):
+        for optimizer, parts in ((used, members), (new, untouched)):
+            give_gradients(parts, step)
+            optimizer.step()
+    for mine, other in zip(members, untouched, strict=True):
+        assert np.array_equal(mine.data, other.data)
+
+
 def test_names_can_be_given_later():
     model = nn.Linear(2, 3)
     optimizer = optim.SGD(model.parameters(), momentum=0.9)

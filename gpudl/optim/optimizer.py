@@ -247,7 +247,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue where the optimizer that gave `state_dict` was; this class's or PyTorch's, by index or by name.
 
-        Names are used where both sides have them, so that another order of parameters does no harm.
+        Names are used where both sides have them, so that another order of parameters does no harm. A parameter without
+        state there, as before its first step, has none afterwards.
         Raises ValueError that lists what does not fit, before anything has changed.
         """
         groups, keys = self._match(state_dict)
@@ -261,16 +262,21 @@ class Optimizer:
             for p in own["params"]
         }
         for identity, key in keys.items():
-            entry = state_dict["state"].get(key)
-            if entry is not None:
-                loaded[identity] = self._checked_state(key, entry, slots[identity], by_id[identity])
+            count, arrays = self._checked_state(
+                key, state_dict["state"].get(key) or {}, slots[identity], by_id[identity]
+            )
+            if arrays:
+                loaded[identity] = count, arrays
         for own, new in zip(self.param_groups, groups, strict=True):
             own.update(new)
         self._with_state = set(loaded)
         self._set_counts({identity: count for identity, (count, _) in loaded.items()})
-        for identity, (_, arrays) in loaded.items():
+        for identity, slot in slots.items():
+            arrays = loaded[identity][1] if identity in loaded else {}
+            for name in slot.store.states.keys() - arrays.keys():
+                _arrays.write(slot.span(slot.store.states[name]), 0)  # the next step is the first with it
             for name, array in arrays.items():
-                place = slots[identity].view(slots[identity].store.state(name))
+                place = slot.view(slot.store.state(name))
                 _arrays.write(place, _backend.move_beside(_arrays.converted(array, place.dtype), place))
 
     def _match(self, state_dict: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[int, Any]]:
