@@ -126,8 +126,11 @@ def test_sequences_agree_with_pytorch():
         ]  # fmt: skip
         made.append(module.SequentialLR(target, parts, [5, 13]))
     reference, schedule = made
+    resumed = schedules.SequentialLR(ours, schedule.schedulers, [5, 13])
     for _ in range(20):
         assert schedule.get_last_lr() == pytest.approx(reference.get_last_lr(), rel=1e-9, abs=1e-12)
+        resumed.load_state_dict(reference.state_dict())
+        assert resumed.get_last_lr() == pytest.approx(reference.get_last_lr(), rel=1e-9, abs=1e-12)
         theirs.step()
         reference.step()
         schedule.step()

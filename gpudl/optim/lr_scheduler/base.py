@@ -82,7 +82,8 @@ class LRScheduler:
             raise ValueError(
                 f"{op}: base_lrs must have {len(self.base_lrs)} numbers, got {len(state['base_lrs'])}"
             )
-        t = _arrays.real(op, "last_epoch", state["last_epoch"], minimum=0)
+        # -1 is PyTorch's for a schedule whose turn in a sequence has not come
+        t = max(_arrays.real(op, "last_epoch", state["last_epoch"], minimum=-1), 0.0)
         base_lrs = [_arrays.real(op, "base_lrs", base) for base in state["base_lrs"]]
         self._require_step(t)
         return {"last_epoch": int(t) if t.is_integer() else t, "base_lrs": base_lrs}

@@ -58,6 +58,8 @@ class SequentialLR(LRScheduler):
         }
 
     def _checked_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(state, dict):
+            state = {"base_lrs": self.base_lrs, **state}  # PyTorch's sequences leave them to their schedules
         checked = super()._checked_state(state)
         inner = state.get("schedulers", state.get("_schedulers"))
         if inner is None or len(inner) != len(self.schedulers):
