@@ -300,6 +300,21 @@ def test_plot(tmp_path):
     assert path.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_plateau_cuts_the_rates_of_groups_that_came_later():
+    one, each = optimizer(), optimizer()
+    schedule = schedules.ReduceLROnPlateau(one, patience=0, factor=0.5, min_lr=0.3)
+    bounded = schedules.ReduceLROnPlateau(each, patience=0, factor=0.5, min_lr=[0.3, 0.3])
+    for target, plateau in ((one, schedule), (each, bounded)):
+        plateau.step(1.0)
+        target.add_param_group({"params": Parameter(np.zeros(1)), "lr": 0.4})
+    schedule.step(2.0)
+    assert schedule.get_last_lr() == pytest.approx([0.3, 1.0, 0.3])
+    before, rates = bounded.state_dict(), bounded.get_last_lr()
+    assert_refuses(lambda: bounded.step(2.0), ValueError, "min_lr must be a number or 3 numbers, got 2")
+    assert bounded.state_dict() == before
+    assert bounded.get_last_lr() == rates
+
+
 @pytest.mark.parametrize(("mode", "best"), [("min", -np.inf), ("max", np.inf), ("min", np.inf), ("min", 2.5)])
 def test_the_best_metric_survives_in_the_state(mode, best):
     one, other = (schedules.ReduceLROnPlateau(optimizer(), mode, patience=1, factor=0.5) for _ in range(2))

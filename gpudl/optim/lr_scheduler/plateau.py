@@ -40,17 +40,23 @@ class ReduceLROnPlateau:
         self.patience = _arrays.integer(op, "patience", patience, minimum=0)
         self.threshold = _arrays.real(op, "threshold", threshold, minimum=0)
         self.cooldown = _arrays.integer(op, "cooldown", cooldown, minimum=0)
-        self.min_lrs = per_group(op, "min_lr", min_lr, len(optimizer.param_groups))
+        self.min_lr = min_lr
+        self._lowest()
         self.eps = _arrays.real(op, "eps", eps, minimum=0)
         self.best = self._no_best
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
 
     def step(self, metrics: float) -> None:
-        """Count one value of the metric."""
+        """Count one value of the metric.
+
+        Raises ValueError where min_lr has a number for each group and the optimizer has got another number of groups,
+        before anything has changed.
+        """
         try:
             value = float(metrics)
         except (TypeError, ValueError) as error:
             raise TypeError(f"ReduceLROnPlateau.step: metrics must be a number, got {metrics!r}") from error
+        lowest = self._lowest()
         self.last_epoch += 1
         if self.is_better(value):
             self.best, self.num_bad_epochs = value, 0
@@ -60,7 +66,7 @@ class ReduceLROnPlateau:
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            self._reduce()
+            self._reduce(lowest)
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
 
     @property
@@ -76,9 +82,13 @@ class ReduceLROnPlateau:
             return sign * value < sign * (self.best * (1 - sign * self.threshold))
         return sign * value < sign * self.best - self.threshold
 
-    def _reduce(self) -> None:
-        for group, lowest in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-            lr = max(group["lr"] * self.factor, lowest)
+    def _lowest(self) -> list[float]:
+        """The smallest learning rate of each group, those that were added later too."""
+        return per_group("ReduceLROnPlateau", "min_lr", self.min_lr, len(self.optimizer.param_groups))
+
+    def _reduce(self, lowest: list[float]) -> None:
+        for group, least in zip(self.optimizer.param_groups, lowest, strict=True):
+            lr = max(group["lr"] * self.factor, least)
             if group["lr"] - lr > self.eps:
                 group["lr"] = lr
 
