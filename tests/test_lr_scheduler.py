@@ -326,6 +326,26 @@ def test_the_best_metric_survives_in_the_state(mode, best):
     assert one.get_last_lr() == other.get_last_lr()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "exception", "words"),
+    [
+        ({"best": "low"}, TypeError, "load_state_dict: best must be a number, got str"),
+        ({"best": np.nan}, ValueError, "load_state_dict: best must be a number, got nan"),
+        ({"last_epoch": -1}, ValueError, "load_state_dict: last_epoch must be at least 0, got -1"),
+        ({"cooldown_counter": 0.5}, TypeError, "load_state_dict: cooldown_counter must be an int, got float"),
+        (None, ValueError, "load_state_dict: state must be a dict, got NoneType"),
+    ],
+    ids=["best", "nan", "last_epoch", "cooldown_counter", "none"],
+)
+def test_plateaus_refuse_a_state_whole(wrong, exception, words):
+    schedule = schedules.ReduceLROnPlateau(optimizer())
+    schedule.step(1.0)
+    before = schedule.state_dict()
+    state = None if wrong is None else {**before, "num_bad_epochs": 7, **wrong}
+    assert_refuses(lambda: schedule.load_state_dict(state), exception, words)
+    assert schedule.state_dict() == before
+
+
 @bad_calls(
     ("optimizer", lambda: schedules.StepLR(3, 1), TypeError, "optimizer must be an Optimizer, got int"),
     (

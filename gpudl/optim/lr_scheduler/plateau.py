@@ -104,11 +104,17 @@ class ReduceLROnPlateau:
         return state | {"best": None if self.best == self._no_best else self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where the schedule that gave `state` was."""
+        """Continue where the schedule that gave `state` was.
+
+        Raises ValueError or TypeError for what does not fit, before anything has changed.
+        """
+        op = "ReduceLROnPlateau.load_state_dict"
+        if not isinstance(state, dict):
+            raise ValueError(f"{op}: state must be a dict, got {type(state).__name__}")
         missing = sorted(set(self._COUNTERS) - set(state))
         if missing:
-            raise ValueError(f"ReduceLROnPlateau.load_state_dict: state lacks {', '.join(missing)}")
-        for name in self._COUNTERS[1:]:
-            setattr(self, name, _arrays.integer("ReduceLROnPlateau", name, state[name], minimum=0))
-        best = state["best"]
-        self.best = self._no_best if best is None else float(best)
+            raise ValueError(f"{op}: state lacks {', '.join(missing)}")
+        best = self._no_best if state["best"] is None else _arrays.extended_real(op, "best", state["best"])
+        counts = [_arrays.integer(op, name, state[name], minimum=0) for name in self._COUNTERS[1:]]
+        self.best = best
+        self.num_bad_epochs, self.cooldown_counter, self.last_epoch = counts
