@@ -11,7 +11,7 @@ struct SmoothL1Loss {
   template <class A>
   __device__ __forceinline__ A operator()(A x, A t) const {
     const A d = fabs(x - t);
-    return beta > 0 ? bounded_square(d, A(beta)) / A(beta) : d;
+    return beta > 0 ? bounded_square(d, A(beta), A(beta)) : d;
   }
 };
 

@@ -246,6 +246,14 @@ def test_smooth_l1_without_a_parabola_is_l1():
     assert np.array_equal(ops.smooth_l1_loss_backward(x, t, beta=0), ops.l1_loss_backward(x, t))
 
 
+def test_the_line_of_smooth_l1_is_as_long_as_the_numbers(executor):
+    x = np.array([3e38, -3e38, 1e30, np.inf], np.float32)
+    value = ops.smooth_l1_loss_forward(
+        executor.array(x), executor.array(np.zeros_like(x)), beta=5, reduction="none"
+    )
+    assert_close(executor.numpy(value), np.abs(x))
+
+
 X = np.full((2, 3), 0.5, np.float32)
 
 

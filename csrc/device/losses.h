@@ -40,11 +40,12 @@ __device__ __forceinline__ void evaluate_group(A (&results)[N], std::int64_t fir
   for (int j = 0; j < N; j++) results[j] = apply_at(function, values, j, std::make_index_sequence<kInputs>{});
 }
 
-// d * d / 2 where d < bound, else bound * (d - bound / 2); d >= 0.
+// d * d / 2 where d < bound, else bound * (d - bound / 2), over a divisor; d >= 0. The divisor goes to m, because the
+// product may be too large for A.
 template <class A>
-__device__ __forceinline__ A bounded_square(A d, A bound) {
+__device__ __forceinline__ A bounded_square(A d, A bound, A divisor = A(1)) {
   const A m = clamp(d, A(0), bound);
-  return (d - m * A(0.5)) * m;
+  return (d - m * A(0.5)) * (m / divisor);
 }
 
 // One thread per group of 16 bytes. loss: (n,).

@@ -66,13 +66,16 @@ def scratch_like(key: str, x: np.ndarray) -> np.ndarray:
     return _parallel.scratch(f"losses_{key}", x.shape, x.dtype)
 
 
-def bounded_square(d: np.ndarray, bound: float) -> None:
-    """d * d / 2 where |d| < bound, else bound * (|d| - bound / 2), in place.
+def bounded_square(d: np.ndarray, bound: float, divisor: float = 1) -> None:
+    """d * d / 2 where |d| < bound, else bound * (|d| - bound / 2), in place; over a divisor.
 
-    With m = clip(d, -bound, bound) that is m * (d - m / 2), for both signs of d.
+    With m = clip(d, -bound, bound) that is m * (d - m / 2), for both signs of d. The divisor goes to m, because the
+    product may be too large for the dtype.
     """
     m, half = scratch_like("bounded", d), scratch_like("half", d)
     np.clip(d, -bound, bound, out=m)
     np.multiply(m, 0.5, out=half)
+    if divisor != 1:
+        m /= divisor
     d -= half
     d *= m

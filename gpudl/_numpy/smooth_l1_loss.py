@@ -23,11 +23,9 @@ def smooth_l1_loss_forward(
     def term(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
         np.subtract(x, t, out=out)
         if beta > 0:
-            bounded_square(out, beta)
+            bounded_square(out, beta, beta)
         else:
             np.abs(out, out=out)
-        if beta not in (0, 1):
-            out /= beta
 
     sum_terms(term, [prediction, target], loss, value, scale)
 
