@@ -22,7 +22,7 @@ struct SmoothL1Derivative {
   __device__ __forceinline__ A operator()(A x, A t) const {
     const A d = x - t;
     if (beta > 0) return clamp(d / A(beta), A(-1), A(1));
-    return d > A(0) ? A(1) : d < A(0) ? A(-1) : d;  // the sign, NaN for NaN
+    return A(int(d > A(0)) - int(d < A(0)));  // the sign, 0 for NaN, as in l1_loss
   }
 };
 

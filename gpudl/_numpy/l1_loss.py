@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl import _parallel
-from gpudl._numpy._losses import scaled_derivatives, sum_terms
+from gpudl._numpy._losses import scaled_derivatives, sign_of_difference, sum_terms
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -38,13 +37,4 @@ def l1_loss_backward(
 ) -> None:
     """See `ops.l1_loss_backward`; gradient (M,) or (1,)."""
 
-    def derivative(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
-        """(x > t) - (x < t): 0 for NaN, as in PyTorch, and half the time of numpy.sign."""
-        above, below = (_parallel.scratch(f"l1_loss_{key}", x.shape, np.bool_) for key in ("above", "below"))
-        np.greater(x, t, out=above)
-        np.less(x, t, out=below)
-        sign = above.view(np.int8)
-        sign -= below.view(np.int8)
-        np.copyto(out, sign)
-
-    scaled_derivatives(derivative, [prediction, target], gradient, dx, scale)
+    scaled_derivatives(sign_of_difference, [prediction, target], gradient, dx, scale)

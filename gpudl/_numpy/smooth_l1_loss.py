@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudl._numpy._losses import bounded_square, scaled_derivatives, sum_terms
+from gpudl._numpy._losses import bounded_square, scaled_derivatives, sign_of_difference, sum_terms
 from gpudl._numpy._precision import computed_in_float32
 
 
@@ -43,12 +43,12 @@ def smooth_l1_loss_backward(
     """See `ops.smooth_l1_loss_backward`; gradient (M,) or (1,)."""
 
     def derivative(x: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
+        if beta == 0:
+            sign_of_difference(x, t, out)
+            return
         np.subtract(x, t, out=out)
-        if beta > 0:
-            if beta != 1:
-                out /= beta
-            np.clip(out, -1, 1, out=out)
-        else:
-            np.sign(out, out=out)
+        if beta != 1:
+            out /= beta
+        np.clip(out, -1, 1, out=out)
 
     scaled_derivatives(derivative, [prediction, target], gradient, dx, scale)
