@@ -22,11 +22,11 @@ __global__ void __launch_bounds__(kThreads)
   store_group<N>(value, values, first, 0, n, aligned);
 }
 
-// Where nothing counts, nothing has a gradient.
+// Where nothing counts, the mean is NaN and nothing has a gradient.
 template <class T>
 __device__ __forceinline__ void store_reduced(double loss, double mass, bool mean, T* value, accumulate_t<T>* factor) {
   using A = accumulate_t<T>;
-  value[0] = narrow<T>(A(mean ? loss / mass : loss));
+  value[0] = narrow<T>(A(!mean ? loss : mass == 0 ? double(NAN) : loss / mass));
   factor[0] = A(!mean ? 1.0 : mass == 0 ? 0.0 : 1 / mass);
 }
 

@@ -191,11 +191,18 @@ def test_large_logits_are_stable(executor):
     assert_close(dx, np.array([[0, 0, 0], [0, -0.5, 0.5], [1, -1, 0]]))
 
 
-def test_a_mean_over_nothing_is_nan_and_has_no_gradient(executor):
-    x = random_array((3, 4))
-    value, dx = both(executor, x, np.full(3, -100), None)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("ignored", [-100, 1], ids="ignored={}".format)
+def test_a_mean_over_nothing_is_nan_and_has_no_gradient(executor, ignored, smoothing):
+    """All samples ignored, or all of a class of weight 0."""
+    x, t, weight = random_array((3, 4)), np.full(3, 1), np.array([1.0, 0, 1, 1])
+    value, dx = both(executor, x, t, weight, ignore_index=ignored, label_smoothing=smoothing)
     assert np.isnan(value)
     assert (dx == 0).all()
+    arrays = map(executor.array, (x, t, weight))
+    value, kept = ops.nll_loss_forward(*arrays, ignore_index=ignored, needs_gradient=True)
+    assert np.isnan(executor.numpy(value))
+    assert (executor.numpy(ops.nll_loss_backward(kept, x.shape)) == 0).all()
 
 
 def test_thread_count_does_not_change_bits():

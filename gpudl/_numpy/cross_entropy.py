@@ -153,8 +153,8 @@ def loss_reduce(
         total = np.add.reduce(loss, dtype=np.float64)
         if reduction == 1:
             mass = np.add.reduce(counted, dtype=np.float64)
-            total = total / mass
-            factor[0] = 1 / mass if mass else 0  # nothing counts, so nothing has a gradient
+            # where nothing counts, nothing has a gradient
+            total, factor[0] = (total / mass, 1 / mass) if mass else (np.nan, 0)
         value[0] = total
 
 

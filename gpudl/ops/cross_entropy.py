@@ -41,7 +41,8 @@ def cross_entropy_forward(
     ValueError : shapes or numbers do not fit; on NumPy also an index outside [0, C).
     TypeError : a dtype is unsupported.
 
-    Stable for logits of any size. NaN for a mean over nothing. Follows torch.nn.functional.cross_entropy.
+    Stable for logits of any size. A mean over nothing, be it that all samples are ignored or that their weights sum to
+    0, is NaN and has a gradient of 0 (PyTorch has NaN where a weight is 0). Follows torch.nn.functional.cross_entropy.
     """
     op = "cross_entropy_forward"
     executor = _class_losses.checked(op, prediction, target, weight, probabilities=True)

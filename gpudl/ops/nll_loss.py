@@ -36,7 +36,8 @@ def nll_loss_forward(
     needs_gradient : True returns (value, kept); kept goes to `nll_loss_backward`.
 
     Returns shape (), or that of target for "none". Raises ValueError (on NumPy also for an index outside [0, C))
-    and TypeError. NaN for a mean over nothing. Follows torch.nn.functional.nll_loss.
+    and TypeError. A mean over nothing, be it that all samples are ignored or that their weights sum to 0, is NaN and
+    has a gradient of 0 (PyTorch has NaN where a weight is 0). Follows torch.nn.functional.nll_loss.
     """
     op = "nll_loss_forward"
     executor = _class_losses.checked(op, prediction, target, weight, probabilities=False)
