@@ -1,5 +1,7 @@
 """What optimizers, bounds on gradients and averages refuse, and with which words."""
 
+import copy
+
 import numpy as np
 
 from gpudl import nn, optim
@@ -17,8 +19,17 @@ def loaded(change):
     give_gradients(members, 0)
     optimizer.step()
     state = optimizer.state_dict()
+    before = copy.deepcopy(state)
+    state["param_groups"][0]["lr"] = 7.0
     change(state)
-    optimizer.load_state_dict(state)
+    try:
+        optimizer.load_state_dict(state)
+    finally:
+        after = optimizer.state_dict()
+        assert after["param_groups"] == before["param_groups"]
+        for key, entry in before["state"].items():
+            for name, value in entry.items():
+                assert np.array_equal(after["state"][key][name], value)
 
 
 @bad_calls(
@@ -108,6 +119,21 @@ def loaded(change):
         "must hold ['exp_avg', 'exp_avg_sq']",
     ),
     (
+        "text",
+        lambda: loaded(lambda s: s["state"][1].update(exp_avg=np.array("1"))),
+        ValueError,
+        "exp_avg of 1 must hold real numbers, got <U1",
+    ),
+    *(
+        (
+            f"step {step}",
+            lambda step=step: loaded(lambda s: s["state"][1].update(step=step)),
+            ValueError,
+            "step of 1 must be a whole number in [0, 2**63), got",
+        )
+        for step in (-1, 2.5, np.nan, 1e300, "1")
+    ),
+    (
         "alien",
         lambda: loaded(lambda s: s["param_groups"][0].update(rho=1)),
         ValueError,
@@ -151,6 +177,14 @@ def loaded(change):
         ),
         ValueError,
         "missing bias; unexpected x; misshapen weight: expected (1, 1), got (3,)",
+    ),
+    (
+        "ema text",
+        lambda: optim.EMA(nn.Linear(1, 1)).load_state_dict(
+            {"updates": 0, "averages": {"weight": np.ones((1, 1)), "bias": np.array(["1"])}}
+        ),
+        ValueError,
+        "non-numeric bias: <U1",
     ),
 )
 def test_bad_calls(call, exception, words):

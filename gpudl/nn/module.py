@@ -270,7 +270,9 @@ class Module:
             if own[name].shape != array.shape
         ]
         problems += [
-            f"non-numeric {name}: {array.dtype}" for name, array in given.items() if not _is_real(array.dtype)
+            f"non-numeric {name}: {array.dtype}"
+            for name, array in given.items()
+            if not _arrays.is_real(array.dtype)
         ]
         if strict:
             problems += [f"missing {name}" for name in missing]
@@ -312,10 +314,6 @@ class Module:
 def _require_once(name: str, before: Any, target: Any) -> None:
     if before is not None:
         raise ValueError(f"to: expected one {name}, got {before!r} and {target!r}")
-
-
-def _is_real(dtype: np.dtype) -> bool:
-    return dtype.kind in "biuf" or dtype in _arrays.FLOAT_DTYPES
 
 
 def _join(prefix: str, name: str) -> str:

@@ -150,6 +150,11 @@ def extended_real(op: str, name: str, value: object, *, minimum: float = -math.i
     return number
 
 
+def is_real(dtype: np.dtype) -> bool:
+    """Whether arrays of this dtype hold real numbers, so that they can be converted to a floating dtype."""
+    return dtype.kind in "biuf" or dtype in FLOAT_DTYPES
+
+
 def one_of(op: str, name: str, value: object, allowed: Sequence[object]) -> None:
     """Check that `value` is one of `allowed`."""
     if value not in allowed:

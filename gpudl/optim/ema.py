@@ -96,19 +96,24 @@ class EMA:
             raise ValueError(
                 f"EMA.load_state_dict: state must have the keys updates and averages, got {sorted(state)}"
             )
-        averages = state["averages"]
+        averages = {name: _backend.as_array(value) for name, value in state["averages"].items()}
         problems = [f"missing {name}" for name in sorted(set(self._averages) - set(averages))]
         problems += [f"unexpected {name}" for name in sorted(set(averages) - set(self._averages))]
         problems += [
-            f"misshapen {name}: expected {average.view.shape}, got {np.shape(averages[name])}"
+            f"misshapen {name}: expected {average.view.shape}, got {averages[name].shape}"
             for name, average in self._averages.items()
-            if name in averages and np.shape(averages[name]) != average.view.shape
+            if name in averages and averages[name].shape != average.view.shape
+        ]
+        problems += [
+            f"non-numeric {name}: {averages[name].dtype}"
+            for name in self._averages
+            if name in averages and not _arrays.is_real(averages[name].dtype)
         ]
         if problems:
             raise ValueError("EMA.load_state_dict: " + "; ".join(problems))
         updates = _arrays.integer("EMA.load_state_dict", "updates", state["updates"], minimum=0)
         for name, average in self._averages.items():
-            average.view[...] = _backend.move_beside(_backend.as_array(averages[name]), average.view)
+            average.view[...] = _backend.move_beside(averages[name], average.view)
         self.updates = updates
 
     def __reduce__(self) -> tuple[Any, ...]:

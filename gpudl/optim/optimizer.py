@@ -329,8 +329,13 @@ class Optimizer:
                 raise ValueError(
                     f"{op}: {name} of {key!r} must have shape {slot.parameter.shape}, got {tuple(array.shape)}"
                 )
-        count = int(float(_backend.as_array(entry.get("step", 1))))
-        return _arrays.integer(op, f"step of {key!r}", count, minimum=0), arrays
+            if not _arrays.is_real(array.dtype):
+                raise ValueError(f"{op}: {name} of {key!r} must hold real numbers, got {array.dtype}")
+        step = _backend.as_array(entry.get("step", 1))
+        count = float(step.item()) if step.size == 1 and _arrays.is_real(step.dtype) else np.nan
+        if not (count.is_integer() and 0 <= count < 2**63):  # PyTorch's is a float
+            raise ValueError(f"{op}: step of {key!r} must be a whole number in [0, 2**63), got {step}")
+        return int(count), arrays
 
     def __reduce__(self) -> tuple[Any, ...]:
         """`pickle` and `copy.deepcopy` make one of its own, over the parameters of a model that goes along with it."""
