@@ -265,6 +265,18 @@ def test_layers(reduction):
     assert likelihood.backward().shape == logs.shape
 
 
+@pytest.mark.parametrize("kind", [nn.CrossEntropyLoss, nn.NLLLoss])
+def test_layers_take_a_gradient_of_the_shape_of_the_value(kind):
+    x, t = random_array((2, 3, 4)), indices_for((2, 3, 4))
+    for reduction, expected, wrong in (("mean", (), (2, 4)), ("sum", (), (2, 4)), ("none", (2, 4), ())):
+        criterion = kind(reduction=reduction)
+        criterion(x, t)
+        words = f"{kind.__name__}: gradient must have shape {expected}, that of the value, got {wrong}"
+        assert_refuses(lambda c=criterion, s=wrong: c.backward(np.ones(s)), ValueError, words)
+        criterion(x, t)
+        criterion.backward(np.ones(expected))
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("shape", [(3,), (4, 5), (2, 3, 2, 2)], ids=str)

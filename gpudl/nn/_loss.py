@@ -8,7 +8,7 @@ from typing import Any
 from gpudl._backend import Array
 from gpudl._grad_mode import is_grad_enabled
 from gpudl.nn.module import Module
-from gpudl.ops import _arrays, _losses
+from gpudl.ops import _arrays, _class_losses, _losses
 
 
 class Loss(Module):
@@ -81,4 +81,7 @@ class ClassLoss(Loss):
     def backward(self, gradient: Array | None = None) -> Array:
         """gradient : that of the value; None for ones. Returns dprediction, shaped as prediction."""
         kept, shape = self.saved_for_backward()
+        if gradient is not None:  # the operator does not know the reduction and takes both shapes
+            value_shape = _class_losses.per_row(shape) if self.reduction == "none" else ()
+            _losses.checked_gradient(type(self).__name__, gradient, kept[0], value_shape)
         return self.operators[1](kept, shape, gradient)
