@@ -9,7 +9,7 @@ from gpudl.nn import Parameter
 from tests.support.arrays import assert_refuses, bad_calls
 from tests.support.optimized import give_gradients, parameters
 
-P = Parameter(np.ones(2))
+P, Q = Parameter(np.ones(2)), Parameter(np.ones(2))
 
 
 def loaded(change):
@@ -54,6 +54,24 @@ def loaded(change):
         lambda: optim.SGD([P, ("b", P)]),
         ValueError,
         "params must be all named or all without names",
+    ),
+    (
+        "names twice",
+        lambda: optim.SGD([P, Q]).name_parameters([("a", P), ("a", Q)]),
+        ValueError,
+        "names of parameters must differ, got ['a', 'a']",
+    ),
+    (
+        "one name",
+        lambda: optim.SGD([{"params": [P, Q], "param_names": ["a"]}]),
+        ValueError,
+        "param_names must have 2 names, got ['a']",
+    ),
+    (
+        "a text of names",
+        lambda: optim.SGD([{"params": [P, Q], "param_names": "ab"}]),
+        TypeError,
+        "names of parameters must be a list of str, got 'ab'",
     ),
     ("option", lambda: optim.SGD([{"params": [P], "beta": 1}]), ValueError, "options out of lr, momentum"),
     ("lr", lambda: optim.SGD([P], lr=-1), ValueError, "SGD: lr must be a finite number in [0"),

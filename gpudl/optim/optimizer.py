@@ -92,6 +92,8 @@ class Optimizer:
         group = {"params": members, **self.defaults, **{k: v for k, v in entry.items() if k != "params"}}
         if names is not None:
             group["param_names"] = names
+        elif "param_names" in group:
+            self._require_names(group["param_names"], len(members))
         self._check(group)
         return group
 
@@ -102,6 +104,13 @@ class Optimizer:
         if not members:
             raise ValueError(f"{self._op}: params must hold at least one parameter, got none")
         names = [name for group in groups for name in group.get("param_names", ())]
+        self._require_names(names, len(names))
+
+    def _require_names(self, names: Any, count: int) -> None:
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"{self._op}: names of parameters must be a list of str, got {names!r}")
+        if len(names) != count:
+            raise ValueError(f"{self._op}: param_names must have {count} names, got {names}")
         if len(set(names)) != len(names):
             raise ValueError(f"{self._op}: names of parameters must differ, got {names}")
 
@@ -144,6 +153,8 @@ class Optimizer:
             missing = [i for i, parameter in enumerate(group["params"]) if id(parameter) not in names]
             if missing:
                 raise ValueError(f"{self._op}: named_parameters lacks parameter {missing[0]} of a group")
+        own = [names[id(parameter)] for group in self.param_groups for parameter in group["params"]]
+        self._require_names(own, len(own))
         for group in self.param_groups:
             group["param_names"] = [names[id(parameter)] for parameter in group["params"]]
             self._names.update({id(parameter): names[id(parameter)] for parameter in group["params"]})
