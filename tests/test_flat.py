@@ -50,6 +50,9 @@ def test_clip_norm_of_what_is_not_finite(executor, bad):
     assert np.array_equal(
         executor.numpy(x), [0, math.nan, 0] if bad == math.inf else [math.nan] * 3, equal_nan=True
     )
+    x = executor.array(np.array([1.0, bad, 2.0], np.float32))
+    ops.flat_clip_norm(x, max_norm=math.inf)
+    assert np.isnan(executor.numpy(x)).all()
 
 
 def test_clip_norm_of_nothing(executor):

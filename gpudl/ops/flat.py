@@ -33,8 +33,9 @@ def flat_norm(x: Array | Sequence[Array], *, norm_type: float = 2.0) -> float:
 def flat_clip_norm(x: Array | Sequence[Array], *, max_norm: float, norm_type: float = 2.0) -> Array:
     """Multiply flat arrays by min(1, max_norm / (norm + 1e-6)), in place, norm being that of all of them together.
 
-    x, norm_type : as for `flat_norm`; writeable. max_norm : >= 0; inf only takes the norm.
-    Returns the norm before, () float64 on the device of x; nobody waits for it. A norm of NaN makes all of x NaN.
+    x, norm_type : as for `flat_norm`; writeable. max_norm : >= 0; inf only takes a finite norm.
+    Returns the norm before, () float64 on the device of x; nobody waits for it. A norm of NaN, or of inf where max_norm
+    is inf, makes all of x NaN.
     """
     op = "flat_clip_norm"
     arrays = _filled(op, x)

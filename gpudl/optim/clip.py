@@ -20,8 +20,9 @@ def clip_grad_norm_(
 ) -> Array:
     """Scale all gradients by min(1, max_norm / (norm + 1e-6)), norm being that of all elements together.
 
-    parameters : one or several; those without a gradient are left out. max_norm : >= 0; inf only takes the norm.
-    norm_type : any number, also inf or "inf". A norm of NaN makes all gradients NaN.
+    parameters : one or several; those without a gradient are left out. max_norm : >= 0; inf only takes a finite
+    norm. norm_type : any number, also inf or "inf". A norm of NaN, or of inf where max_norm is inf, makes all gradients
+    NaN, as in PyTorch.
     error_if_nonfinite : RuntimeError for a norm that is inf or NaN, before scaling. The call then waits for a GPU.
     Returns the norm before, () float64 on the gradients' device. Follows torch.nn.utils.clip_grad_norm_.
     """
