@@ -67,6 +67,18 @@ def test_state_goes_to_pytorch_and_back(kind, options):
             assert_close(mine.data, other.detach().numpy())
 
 
+@pytest.mark.torch
+def test_options_that_pytorch_keeps_in_tensors_are_numbers_here():
+    torch = pytest.importorskip("torch")
+    rates = torch.tensor(0.25), (torch.tensor(0.5), torch.tensor(0.75))
+    theirs = torch.optim.Adam([torch.nn.Parameter(torch.zeros(2))], rates[0], rates[1])
+    ours = optim.Adam([Parameter(np.zeros(2))])
+    ours.load_state_dict(theirs.state_dict())
+    assert ours.param_groups[0]["lr"] == 0.25
+    assert ours.param_groups[0]["betas"] == (0.5, 0.75)
+    assert type(ours.param_groups[0]["lr"]) is float
+
+
 @every_option
 def test_steps_are_those_of_the_operator(kind, options):
     """Each parameter alone, by the operator that test_optimizer_steps proves, gives the same bits as all in one pass."""

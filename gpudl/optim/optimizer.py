@@ -320,7 +320,7 @@ class Optimizer:
             unknown = sorted(set(kept) - set(self.defaults) - {"initial_lr"})
             if unknown:
                 raise ValueError(f"{op}: unknown options {unknown}; this is the state of another optimizer")
-            options.append({k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+            options.append({name: _plain(value) for name, value in kept.items()})
         return options, keys
 
     def _checked_state(
@@ -399,6 +399,14 @@ def _members(op: str, params: Any) -> tuple[list[Parameter], list[str] | None]:
 
 def _moves(parameter: Parameter) -> bool:
     return parameter.requires_grad and parameter.grad is not None
+
+
+def _plain(option: Any) -> Any:
+    """PyTorch's tensors, which a learning rate may be, as numbers; lists as tuples."""
+    if isinstance(option, list | tuple):
+        return tuple(map(_plain, option))
+    value = _backend.from_tensor(option)
+    return value.item() if value is not option and value.ndim == 0 else option
 
 
 def _all_text(keys: list[Any]) -> bool:
