@@ -297,6 +297,19 @@ def test_any_memory_layout(executor, case, layout):
         assert_close(executor.numpy(mine), theirs)
 
 
+@pytest.mark.parametrize("layout", ["contiguous", "new axis", "channels_last"])
+def test_one_channel_without_padding(executor, layout):
+    """The input is read where it lies, and the stride of an axis of one element may be any number."""
+    x, weight = random_array((5, 1, 8, 9)), random_array((3, 1, 3, 5), seed=1)
+    dy = random_array((5, 3, 3, 5), seed=2)
+    given = x[:, 0].copy()[:, None] if layout == "new axis" else with_layout(x, layout)
+    given, w, g = executor.array(given), executor.array(weight), executor.array(dy)
+    y = ops.conv2d_forward(given, w, stride=(2, 1))
+    assert_close(executor.numpy(y), oracle.conv2d_forward(x, weight, stride=(2, 1)))
+    dweight = ops.conv2d_backward_weight(g, given, w.shape, stride=(2, 1))
+    assert_close(executor.numpy(dweight), oracle.conv2d_gradients(x, weight, dy, stride=(2, 1))[1])
+
+
 @given(
     n=st.integers(0, 3), c=st.integers(1, 5), k=st.integers(1, 4), groups=st.integers(1, 3),
     extents=st.tuples(st.integers(1, 9), st.integers(1, 9)), field=st.tuples(st.integers(1, 4), st.integers(1, 4)),

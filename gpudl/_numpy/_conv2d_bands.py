@@ -98,10 +98,10 @@ def _windows(
     G, height, _, C = rows.shape
     if rows.strides[2] != C * rows.itemsize:  # a group of channels
         rows = np.ascontiguousarray(rows)
-    sn, sh, sw, sc = rows.strides
+    sn, sh, sw, _ = rows.strides  # the last says nothing where there is one channel
     shape = (G, count, height, w * C)
     strips = _parallel.scratch("conv2d_strips", shape, x.dtype)
-    _copy_runs(strips, strided(rows, shape, (sn, step * sw, sh, sc)))
+    _copy_runs(strips, strided(rows, shape, (sn, step * sw, sh, rows.itemsize)))
     sn, sb, sh, sc = strips.strides
     shape = (G, tile.p1 - tile.p0, count, R * w * C)
     windows = _parallel.scratch("conv2d_columns", shape, x.dtype)
