@@ -12,8 +12,7 @@ struct SoftplusForward {
   template <class A>
   __device__ __forceinline__ A operator()(A x) const {
     const A z = x * A(beta);
-    const A bend = z > A(threshold) ? A(0) : log1p(exp(-fabs(z)));
-    return (nan_max(z, A(0)) + bend) * A(1 / beta);
+    return z > A(threshold) ? x : (nan_max(z, A(0)) + log1p(exp(-fabs(z)))) * A(1 / beta);
   }
 };
 

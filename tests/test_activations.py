@@ -57,6 +57,7 @@ KINDS = [
     Kind("tanh", nn.Tanh, "y"),
     Kind("softplus", nn.Softplus, "x"),
     Kind("softplus", nn.Softplus, "x", {"beta": 2.5, "threshold": 3.0}),
+    Kind("softplus", nn.Softplus, "x", {"threshold": -1.5}),
 ]
 every_kind = pytest.mark.parametrize(
     "kind", KINDS, ids=[f"{kind.stem}-{kind.numbers or 'plain'}" for kind in KINDS]
@@ -168,6 +169,12 @@ def test_gelu_keeps_its_tails(executor, dtype):
     expected = Kind("gelu", nn.GELU, "x").expected(x)
     error = np.abs(executor.numpy(ops.gelu_forward(executor.array(x))) - expected)
     assert (error <= (1e-5 if dtype == np.float32 else 2e-14) * np.abs(expected)).all()
+
+
+def test_softplus_is_x_itself_above_the_threshold(executor):
+    x = np.array([3e38, np.inf, 41.3, -1.0], np.float32)  # 10 * 3e38 is beyond float32
+    y = executor.numpy(ops.softplus_forward(executor.array(x), beta=10.0, threshold=-20.0))
+    assert np.array_equal(y, x)
 
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 100.0, -100.0, 1e4, -1e4, 6.0, 1e-30])

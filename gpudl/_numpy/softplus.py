@@ -13,16 +13,18 @@ def softplus_forward(x: np.ndarray, y: np.ndarray, *, beta: float, threshold: fl
     """See `ops.softplus_forward`."""
 
     def piece(x: np.ndarray, y: np.ndarray) -> None:
-        """max(z, 0) + log(1 + exp(-|z|)), the second term left out above the threshold; z = beta x."""
-        z, term, bent = buffer("z", x), buffer("term", x), buffer("bent", x, np.bool_)
+        """(max(z, 0) + log(1 + exp(-|z|))) / beta, z = beta x; x itself above the threshold, also where z overflows."""
+        z, term, above = buffer("z", x), buffer("term", x), buffer("above", x, np.bool_)
         np.multiply(x, beta, out=z)
         log1p_exp_of_minus_abs(z, term)
-        np.greater(z, threshold, out=bent)
-        np.logical_not(bent, out=bent)
-        keep(term, bent, term)
+        np.greater(z, threshold, out=above)
         np.clip(z, 0, np.inf, out=z)
         z += term
-        np.multiply(z, 1 / beta, out=y)
+        z *= 1 / beta
+        keep(x, above, term)
+        np.logical_not(above, out=above)
+        keep(z, above, z)
+        np.add(z, term, out=y)
 
     run(piece, x, y)
 
