@@ -120,6 +120,10 @@ def test_concat(axis):
     joined.input_requires_grad = False
     y = joined(random_array((3, 4)))
     assert joined.backward(y) is None
+    joined = nn.Concat(c, a, axis=axis)
+    joined.input_requires_grad = False
+    y = joined(random_array((3, 4)))
+    assert joined.backward(y) is None
 
 
 def test_an_inception_block_of_images():

@@ -167,8 +167,9 @@ class Concat(Module):
         for branch, piece in zip(self.branches, pieces, strict=True):
             branch.input_requires_grad = self.input_requires_grad
             side = branch.backward(piece)
-            dx = side if dx is None else ops.add_forward(dx, side)
-        return dx if self.input_requires_grad else None
+            if self.input_requires_grad:  # else some branches give None, and others dy itself
+                dx = side if dx is None else ops.add_forward(dx, side)
+        return dx
 
 
 def chain_forward(layers: Iterable[Module], x: Array) -> Array:
