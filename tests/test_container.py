@@ -170,6 +170,12 @@ def test_an_inception_block_of_images():
         ValueError,
         "'forward' cannot be the name",
     ),
+    (
+        "name of its own",
+        lambda: nn.Sequential({"_names": nn.Identity()}),
+        ValueError,
+        "'_names' cannot be the name",
+    ),
     ("branch", lambda: nn.Residual(None), TypeError, "Residual: argument 0 must be a Module, got NoneType"),
     ("no branches", lambda: nn.Concat(), ValueError, "expected at least one branch, got none"),
     ("axis", lambda: nn.Concat(nn.Identity(), axis=1.0), TypeError, "axis must be an int, got float"),

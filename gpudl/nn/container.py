@@ -23,10 +23,10 @@ class _ModuleSequence(Module):
         super().__init__()
         named = modules if isinstance(modules, dict) else {str(i): m for i, m in enumerate(modules)}
         _require_modules(type(self).__name__, named.values())
+        self._names = list(named)
         for name in named:
             if not isinstance(name, str) or not name or "." in name or hasattr(self, name):
                 raise ValueError(f"{type(self).__name__}: {name!r} cannot be the name of a module")
-        self._names = list(named)
         for name, module in named.items():
             setattr(self, name, module)
 
