@@ -82,9 +82,13 @@ def test_module_list_holds_but_does_not_call():
     layers = [linear(2, 2), linear(2, 2)]
     modules = nn.ModuleList(layers)
     assert modules.extend([nn.Identity()]) is modules
+    assert_refuses(
+        lambda: modules.extend([nn.Identity(), 3]), TypeError, "argument 1 must be a Module, got int"
+    )
     assert isinstance(modules[:2], nn.ModuleList)
     assert list(modules[:2]) == layers
     assert [name for name, _ in modules.named_children()] == ["0", "1", "2"]
+    assert list(modules.extend(modules)) == [*layers, modules[2]] * 2
     assert len(nn.ModuleList()) == 0
 
 

@@ -88,6 +88,8 @@ class ModuleList(_ModuleSequence):
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add several modules at the end; returns self."""
+        modules = list(modules)  # which may be this list
+        _require_modules("ModuleList", modules)
         for module in modules:
             self.append(module)
         return self
