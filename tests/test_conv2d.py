@@ -464,6 +464,16 @@ def test_layer_skips_what_is_frozen_or_not_wanted():
     assert layer.weight.grad is None
 
 
+@pytest.mark.parametrize("kind", [nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d])
+def test_bias_alone_refuses_a_gradient_of_another_shape(kind):
+    layer = kind(3, 4, 3)
+    layer.weight.requires_grad = layer.input_requires_grad = False
+    y = layer(random_array((2, 3, *[5] * layer.axes), F4))
+    words = f"{kind.__name__}: dy must have shape {y.shape}, that of y, got {y[:1].shape}"
+    assert_refuses(lambda: layer.backward(y[:1]), ValueError, words)
+    assert layer.bias.grad is None
+
+
 def test_layer_starts_and_prints_as_in_pytorch():
     layer = nn.Conv2d(8, 6, (3, 5), stride=2, padding="valid", groups=2, bias=False, dtype="float16")
     assert layer.weight.shape == (6, 4, 3, 5)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from gpudl import init
+from gpudl._backend import Array
 from gpudl.nn._factory import empty_parameter
 from gpudl.nn.module import Module
 from gpudl.nn.parameter import Parameter
@@ -60,6 +61,12 @@ class Convolution(Module):
         init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:
             init.uniform_(self.bias, -bound, bound)
+
+    def _require_dy(self, dy: Array, x: Array, y_shape: tuple[int, ...]) -> None:
+        """Check all of dy first: the gradient of bias alone takes any number of pixels."""
+        name = type(self).__name__
+        _arrays.require_floats(name, x=x, dy=dy)
+        _arrays.require_shape(name, "dy", dy, y_shape, "that of y")
 
     def _bias_data(self) -> Any:
         return None if self.bias is None else self.bias.data

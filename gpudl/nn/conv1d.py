@@ -44,12 +44,13 @@ class Conv1d(Convolution):
         if self.padding_mode != "zeros":
             x = ops.pad2d_forward(x[..., None, :], self._border(), mode=self.padding_mode)[..., 0, :]
         y = ops.conv1d_forward(x, self.weight.data, self._bias_data(), **self._numbers())
-        self.save_for_backward(x)
+        self.save_for_backward(x, y.shape)
         return y
 
     def backward(self, dy: Array) -> Array | None:
         """dy : as y. Accumulates into weight.grad and bias.grad; returns dx, shaped as x."""
-        x = self.saved_for_backward()
+        x, y_shape = self.saved_for_backward()
+        self._require_dy(dy, x, y_shape)
         if self.weight.requires_grad:
             self.weight.accumulate(ops.conv1d_backward_weight, dy, x, self.weight.shape, **self._numbers())
         if self.bias is not None and self.bias.requires_grad:

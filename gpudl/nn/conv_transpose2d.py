@@ -70,7 +70,7 @@ class ConvTranspose2d(Convolution):
         if output_size is not None:
             numbers["output_padding"] = self._extra_for(x, output_size)
         y = ops.conv_transpose2d_forward(x, self.weight.data, self._bias_data(), **numbers)
-        self.save_for_backward(x, numbers)
+        self.save_for_backward(x, y.shape, numbers)
         return y
 
     def _extra_for(self, x: Array, output_size: Sequence[int]) -> tuple[int, ...]:
@@ -95,7 +95,8 @@ class ConvTranspose2d(Convolution):
 
     def backward(self, dy: Array) -> Array | None:
         """dy : as y. Accumulates into weight.grad and bias.grad; returns dx, shaped as x."""
-        x, numbers = self.saved_for_backward()
+        x, y_shape, numbers = self.saved_for_backward()
+        self._require_dy(dy, x, y_shape)
         if self.weight.requires_grad:
             self.weight.accumulate(ops.conv_transpose2d_backward_weight, dy, x, self.weight.shape, **numbers)
         if self.bias is not None and self.bias.requires_grad:
