@@ -508,3 +508,24 @@ Y, OFFSETS = ops.max_pool2d_forward(X, 2, needs_offsets=True)
 )
 def test_bad_calls(call, exception, words):
     assert_refuses(call, exception, words)
+
+
+BACKWARDS = {
+    "avg_pool2d_backward": lambda shape: ops.avg_pool2d_backward(Y, shape, 2),
+    "max_pool2d_backward": lambda shape: ops.max_pool2d_backward(Y, OFFSETS, shape, 2),
+    "max_pool2d_indices": lambda shape: ops.max_pool2d_indices(OFFSETS, shape, 2),
+    "adaptive_avg_pool2d_backward": lambda shape: ops.adaptive_avg_pool2d_backward(Y, shape),
+    "adaptive_max_pool2d_backward": lambda shape: ops.adaptive_max_pool2d_backward(Y, Y.astype(int), shape),
+    "global_avg_pool2d_backward": lambda shape: ops.global_avg_pool2d_backward(Y[:, :, :1, :1], shape),
+}
+
+
+@pytest.mark.parametrize("op", BACKWARDS)
+def test_the_shape_of_x_is_checked(op):
+    for shape, exception, words in (
+        (None, TypeError, "must be a tuple of ints, got NoneType"),
+        ((2, 3, 4.0, 5), TypeError, "must be an int, got float"),
+        ((2, 3, -4, 5), ValueError, "must be at least 0, got -4"),
+        ((3, 4, 5), ValueError, "must have 4 extents, got (3, 4, 5)"),
+    ):
+        assert_refuses(lambda shape=shape: BACKWARDS[op](shape), exception, f"{op}: x_shape {words}")

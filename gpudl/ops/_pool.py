@@ -59,6 +59,16 @@ def _extent(size: int, kernel: int, stride: int, padding: int, dilation: int, ce
     return extent - 1 if (extent - 1) * stride >= size + padding else extent
 
 
+def x_size(op: str, x_shape: Any, unbatched: bool) -> tuple[int, ...]:
+    """x_shape as four ints, with N of 1 where x had none."""
+    if not isinstance(x_shape, tuple | list):
+        raise TypeError(f"{op}: x_shape must be a tuple of ints, got {type(x_shape).__name__}")
+    if len(x_shape) != (3 if unbatched else 4):
+        raise ValueError(f"{op}: x_shape must have {3 if unbatched else 4} extents, got {x_shape}")
+    shape = tuple(_arrays.integer(op, "x_shape", extent, minimum=0) for extent in x_shape)
+    return (1, *shape) if unbatched else shape
+
+
 def require_dy(op: str, dy: Array, expected: tuple[int, ...]) -> None:
     _arrays.require_shape(op, "dy", dy, expected, "that of the forward's result")
 

@@ -35,8 +35,8 @@ def adaptive_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
     op = "adaptive_avg_pool2d_backward"
     executor = _arrays.require_floats(op, dy=dy)
     dense, unbatched = _pool.batch(op, "dy", dy)
-    shape = (1, *x_shape) if unbatched else tuple(x_shape)
-    if len(shape) != 4 or shape[:2] != dense.shape[:2] or min(shape[1:]) < 1 or min(dense.shape[2:]) < 1:
+    shape = _pool.x_size(op, x_shape, unbatched)
+    if shape[:2] != dense.shape[:2] or min(shape[1:]) < 1 or min(dense.shape[2:]) < 1:
         raise ValueError(f"{op}: x_shape and dy must agree but for H and W, got {x_shape} and {dy.shape}")
     n, c, h, w = shape
     dx = _pool.new((n, h, w, c), dy.dtype, dense)

@@ -45,8 +45,8 @@ def adaptive_max_pool2d_backward(dy: Array, indices: Array, x_shape: tuple[int, 
     _arrays.require_shape(op, "indices", indices, dy.shape, "that of dy")
     dense, unbatched = _pool.batch(op, "dy", dy)
     places, _ = _pool.batch(op, "indices", indices)
-    shape = (1, *x_shape) if unbatched else tuple(x_shape)
-    if len(shape) != 4 or shape[:2] != dense.shape[:2]:
+    shape = _pool.x_size(op, x_shape, unbatched)
+    if shape[:2] != dense.shape[:2]:
         raise ValueError(f"{op}: x_shape and dy must agree but for H and W, got {x_shape} and {dy.shape}")
     n, c, h, w = shape
     dx = _pool.new((n, h, w, c), dy.dtype, dense)

@@ -66,9 +66,7 @@ def avg_pool2d_backward(
     numbers = _pool.window(op, kernel_size, stride, padding)
     divisor = _divisor(op, count_include_pad, divisor_override)
     dense, unbatched = _pool.batch(op, "dy", dy)
-    shape = (1, *x_shape) if unbatched else tuple(x_shape)
-    if len(shape) != 4:
-        raise ValueError(f"{op}: x_shape must have {dy.ndim} extents, got {x_shape}")
+    shape = _pool.x_size(op, x_shape, unbatched)
     size = _pool.output_size(op, shape[2:], numbers, ceil_mode)
     _pool.require_dy(op, dense, (*shape[:2], *size))
     n, c, h, w = shape

@@ -30,8 +30,8 @@ def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
     op = "global_avg_pool2d_backward"
     executor = _arrays.require_floats(op, dy=dy)
     dense, unbatched = _pool.batch(op, "dy", dy)
-    shape = (1, *x_shape) if unbatched else tuple(x_shape)
-    if len(shape) != 4 or min(shape[1:]) < 1:
+    shape = _pool.x_size(op, x_shape, unbatched)
+    if min(shape[1:]) < 1:
         raise ValueError(f"{op}: x_shape must have {dy.ndim} extents of at least 1, got {x_shape}")
     _pool.require_dy(op, dense, (*shape[:2], 1, 1))
     n, c, h, w = shape

@@ -137,9 +137,7 @@ def _places(
             f"{op}: offsets must be {expected} for kernel_size {numbers['kernel_size']}, got {offsets.dtype}"
         )
     dense, unbatched = _pool.batch(op, "offsets", offsets)
-    shape = tuple(x_shape) if not unbatched else (1, *x_shape)
-    if len(shape) != 4:
-        raise ValueError(f"{op}: x_shape must have {offsets.ndim} extents, got {x_shape}")
+    shape = _pool.x_size(op, x_shape, unbatched)
     size = _pool.output_size(op, shape[2:], numbers, ceil_mode)
     _arrays.require_shape(op, "offsets", dense, (*shape[:2], *size), "that of the forward's result")
     return numbers, shape, _pool.memory(dense), unbatched
