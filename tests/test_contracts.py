@@ -82,6 +82,21 @@ def test_an_operator_names_itself_and_the_argument_that_is_no_array(name):
     assert_refuses(lambda: function(*values, **_keywords(parameters)), TypeError, f"{name}")
 
 
+@pytest.mark.parametrize("name", ops.__all__)
+def test_an_operator_names_itself_where_something_required_is_none(name):
+    """A forward without its `return` gives None to the next layer."""
+    function = getattr(ops, name)
+    parameters = list(inspect.signature(function).parameters.values())
+    required = [p for p in parameters if p.default is p.empty and p.kind is not p.KEYWORD_ONLY]
+    for absent, parameter in enumerate(required):
+        if parameter.name == "output_size":  # None keeps that of x
+            continue
+        values = [np.ones((1, 1, 1, 1), np.float32) for _ in required]
+        values[absent] = None
+        with pytest.raises((TypeError, ValueError), match=f"^{name}: "):
+            function(*values, **_keywords(parameters))
+
+
 def _keywords(parameters):
     return {p.name: 1 for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
 

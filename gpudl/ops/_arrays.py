@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -23,11 +23,16 @@ FLOAT_DTYPES = (np.dtype(np.float16), bfloat16, np.dtype(np.float32), np.dtype(n
 _FLOATS = frozenset(FLOAT_DTYPES)
 _CONVERTED = _FLOATS | {np.dtype(np.uint8)}
 _FLOATS_IN_WORDS = "float16, bfloat16, float32 or float64"
+# The arrays that callers may leave out. Where a weight is needed, in convolutions and Linear, its rank is asked for.
+_OPTIONAL = {
+    "weight", "bias", "pos_weight", "running_mean", "running_var", "num_batches_tracked", "momentum_buffer",
+    "max_exp_avg_sq", "grad_avg",
+}  # fmt: skip
 
 
 def require_arrays(op: str, **arrays: Array | None) -> ModuleType:
-    """Check that all are arrays of one kind (None is skipped); return the executor that runs them."""
-    given = {name: array for name, array in arrays.items() if array is not None}
+    """Check that all are arrays of one kind (None where it may be); return the executor that runs them."""
+    given = {name: array for name, array in arrays.items() if array is not None or name not in _OPTIONAL}
     for array in given.values():
         if not isinstance(array, np.ndarray):
             break
@@ -49,7 +54,7 @@ def require_arrays(op: str, **arrays: Array | None) -> ModuleType:
 
 def require_floats(op: str, **arrays: Array | None) -> ModuleType:
     """`require_arrays`, and one floating dtype for all of them."""
-    common = _common_dtype(arrays.values())
+    common = _common_dtype(arrays)
     if common in _FLOATS:
         return _backend.numpy_executor()
     executor = require_arrays(op, **arrays)
@@ -69,11 +74,11 @@ def require_floats(op: str, **arrays: Array | None) -> ModuleType:
     return executor
 
 
-def _common_dtype(arrays: Iterable[Array | None]) -> np.dtype | None:
+def _common_dtype(arrays: dict[str, Array | None]) -> np.dtype | None:
     """That of NumPy arrays that have one, else None: the usual case, at a third of what the checks take."""
     common = None
-    for array in arrays:
-        if array is None:
+    for name, array in arrays.items():
+        if array is None and name in _OPTIONAL:
             continue
         if type(array) is not np.ndarray or not (common is None or array.dtype is common):
             return None
@@ -86,6 +91,8 @@ def require_ndim(op: str, name: str, array: Array, layout: str, *, unbatched: bo
 
     With unbatched=True the layout without its first axis is accepted too; returns True for that one.
     """
+    if array is None:
+        raise TypeError(f"{op}: {name} must be a NumPy or CuPy array, got NoneType")
     ndim = layout.count(",") + 1 if not layout.endswith(",)") else 1
     if array.ndim == ndim:
         return False
