@@ -510,6 +510,13 @@ def test_bad_calls(call, exception, words):
     assert_refuses(call, exception, words)
 
 
+def test_adaptive_average_refuses_a_gradient_of_other_bins():
+    layer = nn.AdaptiveAvgPool2d(2)
+    layer(X)
+    words = "AdaptiveAvgPool2d: dy must have shape (2, 3, 2, 2), that of y, got (2, 3, 1, 2)"
+    assert_refuses(lambda: layer.backward(Y[:, :, :1]), ValueError, words)
+
+
 BACKWARDS = {
     "avg_pool2d_backward": lambda shape: ops.avg_pool2d_backward(Y, shape, 2),
     "max_pool2d_backward": lambda shape: ops.max_pool2d_backward(Y, OFFSETS, shape, 2),

@@ -7,7 +7,7 @@ from typing import Any
 from gpudl import ops
 from gpudl._backend import Array
 from gpudl.nn.module import Module
-from gpudl.ops import _pool
+from gpudl.ops import _arrays, _pool
 
 
 class AdaptiveAvgPool2d(Module):
@@ -24,12 +24,14 @@ class AdaptiveAvgPool2d(Module):
     def forward(self, x: Array) -> Array:
         """x : (N, C, H, W) or (C, H, W). Returns y : (N, C, P, Q) or (C, P, Q)."""
         y = ops.adaptive_avg_pool2d_forward(x, self.output_size)
-        self.save_for_backward(x.shape)
+        self.save_for_backward(x.shape, y.shape)
         return y
 
     def backward(self, dy: Array) -> Array | None:
         """dy : as y. Returns dx, shaped as x."""
-        shape = self.saved_for_backward()
+        shape, y_shape = self.saved_for_backward()
+        _arrays.require_floats("AdaptiveAvgPool2d", dy=dy)  # here, as the operator takes any number of bins
+        _arrays.require_shape("AdaptiveAvgPool2d", "dy", dy, y_shape, "that of y")
         return ops.adaptive_avg_pool2d_backward(dy, shape) if self.input_requires_grad else None
 
     def extra_repr(self) -> str:
