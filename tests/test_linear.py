@@ -159,6 +159,15 @@ def test_layer_arguments():
     assert np.abs(nn.Linear(100, 100).weight.data).max() <= 0.1
 
 
+def test_a_weight_of_other_features_may_take_the_place_of_the_first():
+    layer = nn.Linear(3, 4)
+    layer.weight, layer.bias = nn.Parameter(W[:2].copy()), None
+    y = layer(X)
+    assert y.shape == (2, 2)
+    assert layer.backward(y).shape == X.shape
+    assert layer.weight.grad.shape == (2, 3)
+
+
 def _backward(dy):
     layer = nn.Linear(3, 4)
     layer(X)

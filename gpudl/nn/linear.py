@@ -59,7 +59,7 @@ class Linear(Module):
         """dy : (..., O). Accumulates into weight.grad and bias.grad; returns dx : (..., I)."""
         x = self.saved_for_backward()
         _arrays.require_floats("Linear", x=x, dy=dy)
-        _arrays.require_shape("Linear", "dy", dy, (*x.shape[:-1], self.out_features), "that of y")
+        _arrays.require_shape("Linear", "dy", dy, (*x.shape[:-1], self.weight.shape[0]), "that of y")
         if self.weight.requires_grad:
             self.weight.accumulate(ops.linear_backward_weight, dy, x)
         if self.bias is not None and self.bias.requires_grad:
