@@ -169,6 +169,17 @@ def test_loading_what_is_no_number_changes_nothing(value):
     assert all((before[name] == array).all() for name, array in tower.state_dict().items())
 
 
+def test_loading_into_what_is_read_only_changes_nothing():
+    tower = Tower()
+    tower.first.bias.data = np.broadcast_to(np.float32(1), (4,))
+    before = {name: np.copy(array) for name, array in tower.state_dict().items()}
+    state = {name: array + 1 for name, array in before.items()}
+    assert_refuses(lambda: tower.load_state_dict(state), ValueError, "load_state_dict: read-only first.bias")
+    assert all((before[name] == array).all() for name, array in tower.state_dict().items())
+    del state["first.bias"]
+    tower.load_state_dict(state, strict=False)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_pytorch_state_is_taken_as_it_is(dtype):

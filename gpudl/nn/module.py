@@ -253,14 +253,14 @@ class Module:
         """Copy `state` into parameters and buffers; dtypes are converted, shapes must agree.
 
         state : arrays (or PyTorch's tensors) by name. With strict=True every name must be there and none besides. All
-        missing, unexpected, misshapen and non-numeric ones are listed in one ValueError, and nothing has changed then.
-        Misshapen and non-numeric ones raise in both modes.
+        missing, unexpected, misshapen, non-numeric and read-only ones are listed in one ValueError, and nothing has
+        changed then. Missing and unexpected ones need strict=True to raise.
         """
         op = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{op}: state must be a dict of arrays, got {type(state).__name__}")
         _arrays.boolean(op, "strict", strict)
-        own = dict(self._named_state("", True))
+        own = Module.state_dict(self)
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
         given = {name: _backend.as_array(value) for name, value in state.items() if name in own}
@@ -274,13 +274,14 @@ class Module:
             for name, array in given.items()
             if not _arrays.is_real(array.dtype)
         ]
+        problems += [f"read-only {name}" for name in given if not _is_writeable(own[name])]
         if strict:
             problems += [f"missing {name}" for name in missing]
             problems += [f"unexpected {name}" for name in unexpected]
         if problems:
             raise ValueError(f"{op}: " + "; ".join(problems))
         for name, array in given.items():
-            target = own[name].data if isinstance(own[name], Parameter) else own[name]
+            target = own[name]
             _arrays.write(target, _backend.move_beside(_arrays.converted(array, target.dtype), target))
         return IncompatibleKeys(missing, unexpected)
 
@@ -314,6 +315,10 @@ class Module:
 def _require_once(name: str, before: Any, target: Any) -> None:
     if before is not None:
         raise ValueError(f"to: expected one {name}, got {before!r} and {target!r}")
+
+
+def _is_writeable(array: Array) -> bool:
+    return not isinstance(array, np.ndarray) or array.flags.writeable
 
 
 def _join(prefix: str, name: str) -> str:
