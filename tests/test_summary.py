@@ -84,6 +84,7 @@ def test_shared_parameters_count_once_and_dtypes_count_bytes():
     summary = nn.Sequential(layer, nn.ReLU(), layer).summary((2, 4))
     assert [row.parameters for row in summary.rows] == [20, 0, 0]
     assert summary.parameters == 20
+    assert summary.state_bytes == 20 * 8
     assert summary.output_bytes == 3 * 64
     assert nn.ReLU().summary((3,)).rows[0].name == ""
 

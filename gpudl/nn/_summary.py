@@ -82,13 +82,13 @@ def summarize(model: Module, input_shape: tuple[int, ...]) -> Summary:
         raise TypeError(f"summary: input_shape must be a tuple of ints, got {type(input_shape).__name__}")
     shape = tuple(_arrays.integer("summary", "input_shape", extent, minimum=1) for extent in input_shape)
     rows = _rows(model, _zeros(model, shape))
-    state = model.state_dict().values()
+    state = {id(array): array for array in model.state_dict().values()}  # once, also where it is shared
     return Summary(
         rows=tuple(rows),
         input_shape=shape,
         parameters=sum(parameter.size for parameter in model.parameters()),
         trainable=sum(p.size for p in model.parameters() if p.requires_grad),
-        state_bytes=sum(array.nbytes for array in state),
+        state_bytes=sum(array.nbytes for array in state.values()),
     )
 
 
