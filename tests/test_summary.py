@@ -89,6 +89,11 @@ def test_shared_parameters_count_once_and_dtypes_count_bytes():
     assert nn.ReLU().summary((3,)).rows[0].name == ""
 
 
+def test_without_parameters_the_buffers_tell_the_dtype():
+    layer = nn.BatchNorm1d(3, affine=False, dtype=np.float64)
+    assert layer.summary((2, 3)).rows[0].bytes == 2 * 3 * 8
+
+
 @bad_calls(
     ("type", lambda: model().summary(5), TypeError, "input_shape must be a tuple of ints, got int"),
     ("extent", lambda: model().summary((0, 2)), ValueError, "input_shape must be at least 1, got 0"),

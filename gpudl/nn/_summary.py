@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,11 +94,12 @@ def summarize(model: Module, input_shape: tuple[int, ...]) -> Summary:
 
 
 def _zeros(model: Module, shape: tuple[int, ...]) -> Any:
-    """Zeros of the dtype and device of the first parameter."""
-    first = next(model.parameters(), None)
+    """Zeros of the dtype and device of the first parameter, or where there is none of the first floating buffer."""
+    buffers = (buffer for buffer in model.buffers() if buffer.dtype in _arrays.FLOAT_DTYPES)
+    first = next(itertools.chain((p.data for p in model.parameters()), buffers), None)
     if first is None:
         return np.zeros(shape, np.float32)
-    return _backend.array_module(first.data).zeros(shape, first.dtype)
+    return _backend.array_module(first).zeros(shape, first.dtype)
 
 
 def _rows(model: Module, x: Any) -> list[LayerSummary]:
