@@ -74,9 +74,12 @@ def test_names_come_in_order_of_assignment():
 
 def test_a_shared_layer_counts_once_but_keeps_both_names_in_the_state():
     shared = nn.Linear(2, 2)
+    shared.register_buffer("calls", np.zeros(()))
     pair = nn.Sequential(shared, shared)
     assert [name for name, _ in pair.named_parameters()] == ["0.weight", "0.bias"]
-    assert list(pair.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    assert [name for name, _ in pair.named_buffers()] == ["0.calls"]
+    names = [f"{i}.{name}" for i in range(2) for name in ("weight", "bias", "calls")]
+    assert list(pair.state_dict()) == names
 
 
 def test_modes_reach_every_module():

@@ -143,9 +143,11 @@ class Module:
             yield parameter
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Array]]:
-        """(name, array) of running statistics and the like."""
+        """(name, array) of running statistics and the like, in PyTorch's order; one that is shared comes once."""
+        seen: set[int] = set()
         for name, value in self._named_state(prefix, recurse):
-            if not isinstance(value, Parameter):
+            if not isinstance(value, Parameter) and id(value) not in seen:
+                seen.add(id(value))
                 yield name, value
 
     def buffers(self, recurse: bool = True) -> Iterator[Array]:
