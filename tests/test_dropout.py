@@ -180,6 +180,14 @@ def test_layers_in_place(layer_class):
     assert repr(layer) == f"{layer_class.__name__}(p=0.4, inplace=True)"
 
 
+@pytest.mark.parametrize("layer_class", [nn.Dropout, nn.Dropout2d])
+def test_backward_belongs_to_the_last_forward_that_worked(layer_class):
+    layer, ones = layer_class(p=0.5), np.ones((8, 9, 2), np.float32)
+    y = layer(ones)
+    assert_refuses(lambda: layer(ones.astype(int)), TypeError, "x must be float16")
+    assert np.array_equal(layer.backward(ones), y)
+
+
 def test_gaussian_noise_layer():
     layer = nn.GaussianNoise(0.5)
     x = random_array((3, 4))

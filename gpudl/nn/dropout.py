@@ -16,13 +16,11 @@ class _Dropout(Module):
         self.inplace = _arrays.boolean(name, "inplace", inplace)
 
     def _draw(self) -> dict[str, float] | None:
-        """The numbers of this call, kept for backward: None where the layer does nothing."""
-        numbers = None
-        if self.training and self.p > 0:
-            seed, stream = random.default_generator.next_stream()
-            numbers = {"p": self.p, "seed": seed, "stream": stream}
-        self.save_for_backward(numbers)
-        return numbers
+        """The numbers of this call: None where the layer does nothing."""
+        if not self.training or self.p == 0:
+            return None
+        seed, stream = random.default_generator.next_stream()
+        return {"p": self.p, "seed": seed, "stream": stream}
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
@@ -44,7 +42,9 @@ class Dropout(_Dropout):
     def forward(self, x: Array) -> Array:
         """x : any shape. Returns y, shaped as x (x itself in evaluation, with p = 0, or with inplace=True)."""
         numbers = self._draw()
-        return x if numbers is None else ops.dropout_forward(x, out=x if self.inplace else None, **numbers)
+        y = x if numbers is None else ops.dropout_forward(x, out=x if self.inplace else None, **numbers)
+        self.save_for_backward(numbers)
+        return y
 
     def backward(self, dy: Array) -> Array | None:
         """dy : as y. Returns dx = dy * m / (1 - p), shaped as x."""
@@ -69,7 +69,9 @@ class Dropout2d(_Dropout):
     def forward(self, x: Array) -> Array:
         """x : (N, C, H, W) or (N, C, L). Returns y, shaped as x (x itself in evaluation, with p = 0, or in place)."""
         numbers = self._draw()
-        return x if numbers is None else ops.dropout2d_forward(x, out=x if self.inplace else None, **numbers)
+        y = x if numbers is None else ops.dropout2d_forward(x, out=x if self.inplace else None, **numbers)
+        self.save_for_backward(numbers)
+        return y
 
     def backward(self, dy: Array) -> Array | None:
         """dy : as y. Returns dx = dy * m / (1 - p), shaped as x."""
