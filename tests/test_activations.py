@@ -171,6 +171,15 @@ def test_gelu_keeps_its_tails(executor, dtype):
     assert (error <= (1e-5 if dtype == np.float32 else 2e-14) * np.abs(expected)).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@every_kind
+def test_what_is_out_of_range_is_no_floating_point_error(kind, dtype):
+    x = np.array([-1e4, -80, -12, 12, 80, 6e4]).astype(dtype)
+    with np.errstate(all="raise"):
+        y = kind.forward(x)
+        kind.backward(x, x, y)
+
+
 def test_softplus_is_x_itself_above_the_threshold(executor):
     x = np.array([3e38, np.inf, 41.3, -1.0], np.float32)  # 10 * 3e38 is beyond float32
     y = executor.numpy(ops.softplus_forward(executor.array(x), beta=10.0, threshold=-20.0))

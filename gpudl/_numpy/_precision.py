@@ -51,7 +51,7 @@ def computed_in_float32(*outputs: str) -> Callable[[Callable[..., None]], Callab
             operator(**(given | wide))
             for name in outputs:
                 if name in halves:
-                    with np.errstate(over="ignore"):  # out of range becomes inf, as on the GPU
+                    with np.errstate(over="ignore", under="ignore"):  # becomes inf or 0, as on the GPU
                         halves[name][...] = wide[name]
 
         return wrapper
