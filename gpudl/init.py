@@ -251,5 +251,7 @@ def _fill(op: str, tensor: Any, generator: random.Generator | None, draw: Any) -
 
 def _write(tensor: Any, values: np.ndarray) -> Any:
     array = tensor.data if isinstance(tensor, Parameter) else tensor
-    _arrays.write(array, _backend.move_beside(values.astype(array.dtype), array))
+    with np.errstate(under="ignore"):  # of half precision, which rounds the smallest to zero
+        values = values.astype(array.dtype)
+    _arrays.write(array, _backend.move_beside(values, array))
     return tensor

@@ -140,6 +140,12 @@ def test_every_dtype_starts_from_the_same_values(dtype):
     assert (values == expected).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_values_too_small_for_a_dtype_are_no_floating_point_error(dtype):
+    with np.errstate(all="raise"):
+        init.normal_(np.empty(100, dtype), std=1e-7)
+
+
 def test_the_default_generator_is_used_and_restarts():
     gpudl.manual_seed(9)
     first, second = init.uniform_(np.empty(5)).copy(), init.uniform_(np.empty(5))
