@@ -517,6 +517,17 @@ def test_adaptive_average_refuses_a_gradient_of_other_bins():
     assert_refuses(lambda: layer.backward(Y[:, :, :1]), ValueError, words)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(2), nn.GlobalAvgPool2d()],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_shares_that_round_to_zero_are_no_floating_point_error(layer):
+    with np.errstate(all="raise"):
+        y = layer(X)
+        layer.backward(np.full_like(y, 5e-45))
+
+
 BACKWARDS = {
     "avg_pool2d_backward": lambda shape: ops.avg_pool2d_backward(Y, shape, 2),
     "max_pool2d_backward": lambda shape: ops.max_pool2d_backward(Y, OFFSETS, shape, 2),

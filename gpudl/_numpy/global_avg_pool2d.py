@@ -27,9 +27,9 @@ def global_avg_pool2d_forward(x: np.ndarray, y: np.ndarray) -> None:
 def global_avg_pool2d_backward(dy: np.ndarray, dx: np.ndarray) -> None:
     """dy : (N, 1, 1, C). dx : (N, H, W, C)."""
     pieces = _windows.samples(dx.shape)
-    share = dy / (dx.shape[1] * dx.shape[2])
+    positions = dx.shape[1] * dx.shape[2]
 
     def block(i: int) -> None:
-        dx[pieces[i]] = share[pieces[i]]
+        dx[pieces[i]] = dy[pieces[i]] / positions
 
     _parallel.run(block, len(pieces), blas=False)
