@@ -300,14 +300,19 @@ def run(block: Callable[[int], None], count: int, *, blas: bool = True) -> None:
     if count == 0:
         return
     with _single_threaded_blas if blas else _nothing:
-        if _quiet.get():  # a region inside a region; a context cannot be entered twice
-            _run(block, count)
-            return
-        try:
-            context = _local.quiet
-        except AttributeError:
-            context = _local.quiet = _quiet_context()
-        context.run(_run, block, count)
+        quietly(_run, block, count)
+
+
+def quietly(function: Callable[..., None], *arguments: object) -> None:
+    """function(*arguments) as in a block, floating-point warnings off."""
+    if _quiet.get():  # a region inside a region; a context cannot be entered twice
+        function(*arguments)
+        return
+    try:
+        context = _local.quiet
+    except AttributeError:
+        context = _local.quiet = _quiet_context()
+    context.run(function, *arguments)
 
 
 def _run(block: Callable[[int], None], count: int) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gpudl
-from gpudl import _parallel
+from gpudl import _parallel, nn
 from tests.support.arrays import assert_refuses, bad_calls
 
 
@@ -127,6 +127,26 @@ def test_regions_of_several_threads_at_once():
     for worker in workers:
         worker.join()
     assert all((results[name] == name * np.arange(50)).all() for name in range(4))
+
+
+@pytest.mark.parametrize("largest", [np.inf, 3e38])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.LayerNorm(40), (100_000, 40)),
+        (nn.GroupNorm(1, 6), (4, 6, 8, 8)),
+        (nn.Conv2d(4, 16, 3, padding=1), (4, 4, 6, 8)),
+        (nn.Conv2d(12, 12, 3, groups=12), (4, 12, 9, 8)),
+        (nn.Conv2d(33, 6, 3, padding=1), (17, 33, 14, 14)),
+        (nn.ConvTranspose2d(16, 4, 3), (4, 16, 6, 6)),
+    ],
+    ids=str,
+)
+def test_sums_over_blocks_give_no_floating_point_error_either(layer, shape, largest):
+    dy = np.zeros_like(layer(np.ones(shape, np.float32)))
+    dy[: len(dy) // 2], dy[len(dy) // 2 :] = largest, -largest if largest == np.inf else largest
+    with np.errstate(all="raise"):
+        layer.backward(dy)
 
 
 def test_blas_has_its_threads_back_after_a_region():

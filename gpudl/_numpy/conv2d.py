@@ -230,20 +230,7 @@ def conv2d_backward_weight(
     if dy.size == 0:
         dweight[...] = 0
         return
-    K, _, _, C = dweight.shape
-    if groups > 1 and C == 1 and groups == K:
-        geometry = {"stride": stride, "padding": padding, "dilation": dilation}
-        sums = np.empty((*dweight.shape[1:3], K), dweight.dtype)
-        _conv2d_depthwise.backward_weight(dy, x, sums, **geometry)
-        dweight[..., 0] = sums.transpose(2, 0, 1)
-        return
-    count = _conv2d_groups.together(C, K // groups, groups)
-    if count > 1:
-        wide = np.empty((*dweight.shape[:3], C * count), dweight.dtype)
-        _backward_weights(dy, x, wide, groups // count, stride, padding, dilation)
-        _conv2d_groups.separate(wide, groups, count, dweight)
-    else:
-        _backward_weights(dy, x, dweight, groups, stride, padding, dilation)
+    _parallel.quietly(_backward_weights, dy, x, dweight, groups, stride, padding, dilation)
 
 
 # Elements that one thread reads in 100 us, which is not much longer than a second one takes to help.
@@ -265,7 +252,7 @@ def conv2d_backward_bias(dy: np.ndarray, dbias: np.ndarray) -> None:
             totals[i] += channels.fold(column_sums(part))
 
     channels.run(block, blas=True)
-    dbias[...] = totals.sum(axis=0)
+    _parallel.quietly(lambda: np.copyto(dbias, totals.sum(axis=0), casting="same_kind"))
 
 
 def _correlate(
@@ -302,7 +289,20 @@ def _backward_weights(
     padding: Pair,
     dilation: Pair,
 ) -> None:
+    """dweight of all groups, of several of few channels as one."""
     K, _, _, C = dweight.shape
+    if groups > 1 and C == 1 and groups == K:
+        geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+        sums = np.empty((*dweight.shape[1:3], K), dweight.dtype)
+        _conv2d_depthwise.backward_weight(dy, x, sums, **geometry)
+        dweight[..., 0] = sums.transpose(2, 0, 1)
+        return
+    count = _conv2d_groups.together(C, K // groups, groups)
+    if count > 1:
+        wide = np.empty((*dweight.shape[:3], C * count), dweight.dtype)
+        _backward_weights(dy, x, wide, groups // count, stride, padding, dilation)
+        _conv2d_groups.separate(wide, groups, count, dweight)
+        return
     for group in range(groups):
         ins, outs = _group(group, C), _group(group, K // groups)
         _backward_weight(dy[..., outs], x[..., ins], dweight[outs], stride, padding, dilation)

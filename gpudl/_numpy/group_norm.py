@@ -95,10 +95,11 @@ def group_norm_backward(
             np.add(result[:, rows], product, out=result[:, rows])
 
     samples.run(block)
-    if dweight is not None:
-        dweight[...] = products.sum(axis=0)
-    if dbias is not None:
-        dbias[...] = totals.sum(axis=0)
+    with np.errstate(all="ignore"):
+        if dweight is not None:
+            dweight[...] = products.sum(axis=0)
+        if dbias is not None:
+            dbias[...] = totals.sum(axis=0)
 
 
 class _Samples:

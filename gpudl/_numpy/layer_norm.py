@@ -92,9 +92,10 @@ def layer_norm_backward(
         np.subtract(scaled, deviation, out=dx[rows])
 
     _over_rows(block, pieces)
-    for result, partials in ((dweight, weights), (dbias, biases)):
-        if result is not None:
-            result[...] = partials.sum(axis=0, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        for result, partials in ((dweight, weights), (dbias, biases)):
+            if result is not None:
+                result[...] = partials.sum(axis=0, dtype=np.float64)
 
 
 def _joined(vector: np.ndarray | None) -> np.ndarray | None:
