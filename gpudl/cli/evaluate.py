@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from gpudl.cli.config import ConfigError
 from gpudl.cli.train import count_confusion
 
 DESCRIPTION = """Say how well the model of a run does on images that it was not trained on: on the test part of the
-run's data, or on DATA (its test part where it has one, else all of it)."""
+run's data, or on DATA (its test part where it has one, else all of it). DATA may also be the run's data in another
+place."""
 
 _LARGEST_TABLE = 20  # classes whose confusion matrix fits on a terminal
 
@@ -54,11 +56,13 @@ def main(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace, trained: folder.TrainedModel) -> tuple[data.ArrayDataset, str]:
     config = folder.load_config(arguments.run)
     if arguments.data is None:
-        source = data.open_dataset(config.data, config.image_size)
-        folder.require_same_data(arguments.run, config, build.sha256(source))
-        dataset = build.split(source, config.validation, config.seed).test
+        elsewhere = f"gpudl evaluate {shlex.quote(str(arguments.run))} DATA"
+        source = folder.open_own_data(arguments.run, config, elsewhere)
     else:
         source = data.open_dataset(arguments.data, config.image_size)
+    if arguments.data is None or folder.are_own_data(arguments.run, source):
+        dataset = build.split(source, config.validation, config.seed).test
+    else:
         dataset = source.train if source.test is None else source.test
     own, other = (f"{x.image_dtype} of shape {x.image_shape}" for x in (trained, source))
     if own != other:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 import gpudl
-from gpudl import _claim, _machine, nn
+from gpudl import _claim, _machine, data, nn
 from gpudl.cli.config import ConfigError, RunConfig, read_config
-from gpudl.cli.parts import make_model
+from gpudl.cli.parts import make_model, sha256
 from gpudl.data import transforms
 from gpudl.train import CheckpointError, load_checkpoint, save_checkpoint
 from gpudl.train.checkpoint import write_file
@@ -128,10 +128,27 @@ def note_environment(run: Path, data_sha256: str) -> None:
     write_json(run / ENVIRONMENT, first)
 
 
-def require_same_data(run: Path, config: RunConfig, data_sha256: str) -> None:
-    """Raise ConfigError where the data are no longer those that the run began with."""
-    if _read_environment(run).get("data_sha256", data_sha256) != data_sha256:
+def open_own_data(run: Path, config: RunConfig, elsewhere: str) -> data.ImageData:
+    """The data that the run began with. elsewhere : the command for data that were moved.
+
+    Raises ConfigError where they are not there or have changed.
+    """
+    if config.data != "digits" and not Path(config.data).exists():
+        raise ConfigError(f"{config.data}: no such file or folder; if the data were moved: {elsewhere}")
+    source = data.open_dataset(config.data, config.image_size)
+    if _began_with(run) not in (None, sha256(source)):
         raise ConfigError(f"{config.data}: has changed since the run in {run} began")
+    return source
+
+
+def are_own_data(run: Path, source: data.ImageData) -> bool:
+    """Whether these are known to be the data that the run began with, wherever they lie now."""
+    return _began_with(run) == sha256(source)
+
+
+def _began_with(run: Path) -> str | None:
+    """The sum of the data, None where the run does not tell."""
+    return _read_environment(run).get("data_sha256")
 
 
 def _read_environment(run: Path) -> dict[str, Any]:

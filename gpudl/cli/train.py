@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 import signal
 import sys
 import time
@@ -84,7 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, metavar="RUN", help="folder of the run; default: runs/DATA-MODEL-DATE")
     add(
         "--resume", nargs="?", const=True, metavar="RUN",
-        help="go on with a run that was interrupted or killed; without RUN, with that of --output, or begin it",
+        help="go on with a run that was interrupted or killed; without RUN, with that of --output, or begin it; DATA "
+        "says where its data lie now, if they were moved",
     )  # fmt: skip
 
 
@@ -170,8 +172,7 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Path, RunConfig, data.Image
     if run is not None and (run / folder.CONFIG).exists():
         config = folder.load_config(run)
         _require_same(run, config, options)
-        source = data.open_dataset(config.data, config.image_size)
-        folder.require_same_data(run, config, build.sha256(source))
+        config, source = _data_of(run, config, options.get("data"))
         return run, config.resolved(source.image_shape[0]), source
     config = RunConfig(**options)
     source = data.open_dataset(config.data, config.image_size)
@@ -199,15 +200,27 @@ def _run_to_resume(arguments: argparse.Namespace) -> Path | None:
 
 
 def _require_same(run: Path, config: RunConfig, options: dict[str, Any]) -> None:
-    """A run that is resumed keeps its options."""
-    if "data" in options:
-        options = options | {"data": absolute(options["data"])}
+    """A run that is resumed keeps its options; its data may lie elsewhere now."""
     for name, value in options.items():
-        if value != getattr(config, name):
+        if name != "data" and value != getattr(config, name):
             raise ConfigError(
                 f"--{name.replace('_', '-')}: {run} was begun with {getattr(config, name)!r}, got {value!r}; "
                 "a run goes on with the options it has"
             )
+
+
+def _data_of(run: Path, config: RunConfig, given: str | None) -> tuple[RunConfig, data.ImageData]:
+    """The data that the run began with, and its configuration with the place where they lie now."""
+    if given is None or absolute(given) == config.data:
+        elsewhere = f"gpudl train DATA --resume {shlex.quote(str(run))}"
+        return config, folder.open_own_data(run, config, elsewhere)
+    source = data.open_dataset(given, config.image_size)
+    if not folder.are_own_data(run, source):
+        raise ConfigError(
+            f"--data: {run} was begun with {config.data!r}, got {given!r}, not known to hold the same images, labels "
+            "and classes; a run goes on with the data it has"
+        )
+    return dataclasses.replace(config, data=absolute(given)), source
 
 
 def _make_trainer(config: RunConfig, run: Path, model: nn.Module, steps_per_epoch: int) -> train.Trainer:
@@ -233,7 +246,7 @@ def _make_trainer(config: RunConfig, run: Path, model: nn.Module, steps_per_epoc
 def _begin(run: Path, config: RunConfig, parts: build.Parts, model: nn.Module, resumed: Path | None) -> None:
     """Write what is known beforehand, and say it."""
     remove_leftovers(run)
-    if not (run / folder.CONFIG).exists():
+    if not (run / folder.CONFIG).exists() or folder.load_config(run).data != config.data:
         write_file(run / folder.CONFIG, write_config(config).encode())
     folder.note_environment(run, build.sha256(parts.source))
     options = dataclasses.asdict(config)

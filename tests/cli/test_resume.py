@@ -120,6 +120,32 @@ def test_data_that_changed_and_other_places(tmp_path, capsys, monkeypatch):
     assert main(["evaluate", str(tmp_path / "my run")]) == 0
 
 
+def test_data_that_were_moved(tmp_path, capsys, monkeypatch):
+    """Their new place is taken where they are the same, from then on without naming it."""
+    monkeypatch.chdir(tmp_path)
+    folder = image_folders(tmp_path / "d", "cat", "dog")
+    assert main(["train", "d", "--output", "a run", "--epochs", "1", "--batch-size", "4"]) == 0
+    assert main(["evaluate", "a run"]) == 0
+    before = capsys.readouterr().out
+    accuracy = next(line for line in before.splitlines() if line.startswith("accuracy"))
+    folder.rename(tmp_path / "elsewhere")
+    image_folders(tmp_path / "other", "cat", "eel")
+    gone = f"{tmp_path}/d: no such file or folder; if the data were moved: gpudl"
+    assert f"{gone} train DATA --resume 'a run'\n" in refused(capsys, "train", "--resume", "a run")
+    assert f"{gone} evaluate 'a run' DATA\n" in refused(capsys, "evaluate", "a run")
+    # the test part, not the images of the training part as well
+    assert main(["evaluate", "a run", "elsewhere"]) == 0
+    assert capsys.readouterr().out.startswith(accuracy.replace("of d", "of elsewhere") + "\n")
+    err = refused(capsys, "train", "other", "--resume", "a run")
+    assert f"--data: a run was begun with '{tmp_path}/d', got 'other', not known to hold the same" in err
+    assert main(["train", "elsewhere", "--resume", "a run"]) == 0
+    assert main(["train", "--resume", "a run"]) == 0
+    assert main(["evaluate", "a run"]) == 0
+    (tmp_path / "a run" / "environment.json").unlink()
+    (tmp_path / "elsewhere").rename(folder)
+    assert "got 'd', not known" in refused(capsys_cleared(capsys), "train", "d", "--resume", "a run")
+
+
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
