@@ -70,6 +70,14 @@ def test_when_callbacks_are_called():
     ]  # fmt: skip
 
 
+def test_callbacks_of_an_iterator_are_called():
+    x, y = problem(16)
+    note, history = Note(), train.History()
+    trainer = small_trainer(iter([note, history]))
+    assert trainer.fit(loader(x, y), epochs=1) is history
+    assert note.calls[0] == "begin"
+
+
 def test_close_is_called_after_an_error():
     x, y = problem(32)
     note = Note()

@@ -126,6 +126,7 @@ def build(**changes):
     ("metric_of_many", lambda: build(metrics={"a": metrics.ConfusionMatrix(3)}), ValueError, "metrics['a'] must give one number"),
     ("loss_metric", lambda: build(metrics={"loss": metrics.Accuracy()}), ValueError, "must not hold 'loss'"),
     ("callback", lambda: build(callbacks=[print]), TypeError, "callbacks must be Callbacks"),
+    ("one_callback", lambda: build(callbacks=train.History()), TypeError, "callbacks must be a list of Callbacks, got History"),
     ("accumulate", lambda: build(accumulate=0), ValueError, "accumulate must be at least 1, got 0"),
     ("clip_norm", lambda: build(clip_grad_norm=-1), ValueError, "clip_grad_norm must be a finite number"),
     ("clip_value", lambda: build(clip_grad_value="1"), TypeError, "clip_grad_value must be a number, got str"),

@@ -14,7 +14,7 @@ from gpudl.optim import Optimizer
 from gpudl.train.callbacks.callback import Callback
 
 
-def require_parts(model: Any, criterion: Any, optimizer: Any, metrics: Any, callbacks: Any) -> None:
+def require_parts(model: Any, criterion: Any, optimizer: Any, metrics: Any) -> None:
     """Raise for arguments of a Trainer that are not what they should be."""
     if not isinstance(model, Module):
         raise TypeError(f"Trainer: model must be a Module, got {type(model).__name__}")
@@ -31,9 +31,17 @@ def require_parts(model: Any, criterion: Any, optimizer: Any, metrics: Any, call
             raise ValueError(f"Trainer: metrics[{name!r}] must give one number, got an array")
         if name == "loss":
             raise ValueError("Trainer: metrics must not hold 'loss', which is that of the criterion")
+
+
+def list_of_callbacks(callbacks: Any) -> list[Callback]:
+    """Callbacks as a list, whatever held them: an iterator gives them once only."""
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):  # a History can be iterated
+        raise TypeError(f"Trainer: callbacks must be a list of Callbacks, got {type(callbacks).__name__}")
+    callbacks = list(callbacks)
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"Trainer: callbacks must be Callbacks, got {type(callback).__name__}")
+    return callbacks
 
 
 def bound(name: str, value: float | None) -> float | None:

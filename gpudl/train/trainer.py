@@ -18,7 +18,7 @@ from gpudl.nn.module import Module
 from gpudl.ops import _arrays
 from gpudl.optim import Optimizer, clip_grad_norm_, clip_grad_value_
 from gpudl.train import checkpoint
-from gpudl.train._checks import bound, require_keys, require_parts
+from gpudl.train._checks import bound, list_of_callbacks, require_keys, require_parts
 from gpudl.train._interrupt import Interrupted, InterruptGuard
 from gpudl.train.callbacks.callback import Callback, Row
 from gpudl.train.callbacks.history import History
@@ -60,7 +60,8 @@ class Trainer:
         clip_grad_norm: float | None = None,
         clip_grad_value: float | None = None,
     ):
-        require_parts(model, criterion, optimizer, metrics, callbacks)
+        callbacks = list_of_callbacks(callbacks)
+        require_parts(model, criterion, optimizer, metrics)
         self.model = model
         self.criterion = criterion
         self.optimizer = optimizer
@@ -70,7 +71,7 @@ class Trainer:
         optimizer.name_parameters(model.named_parameters())
         found = next((c for c in callbacks if isinstance(c, History)), None)
         self.history = History() if found is None else found
-        self.callbacks: list[Callback] = [self.history] * (found is None) + list(callbacks)
+        self.callbacks: list[Callback] = [self.history] * (found is None) + callbacks
         self._metrics = {name: copy.deepcopy(metric) for name, metric in (metrics or {}).items()}
         self._loss = Mean()
         self.epoch = self.step = self.batch = 0
