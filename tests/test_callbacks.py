@@ -89,6 +89,18 @@ def test_close_is_called_after_an_error():
     assert trainer.model.input_requires_grad
 
 
+def test_close_is_called_after_an_error_in_another_close():
+    class Breaks(train.Callback):
+        def on_close(self, trainer):
+            raise OSError("no")
+
+    x, y = problem(16)
+    notes = Note(), Note()
+    with pytest.raises(OSError, match="no"):
+        small_trainer([notes[0], Breaks(), notes[1]]).fit(loader(x, y), epochs=1)
+    assert [note.calls[-1] for note in notes] == ["close", "close"]
+
+
 def give_values(trainer, column, values):
     """Run callbacks on rows with these values, and say after which epoch the run was stopped."""
     for epoch, value in enumerate(values, 1):

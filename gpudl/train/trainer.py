@@ -185,7 +185,10 @@ class Trainer:
         finally:
             self.model.input_requires_grad = before
             self.model.zero_grad()
-            self._call("on_close")
+            # an error of one keeps no other from giving back what it took
+            with contextlib.ExitStack() as stack:
+                for callback in reversed(self.callbacks):
+                    stack.callback(callback.on_close, self)
 
     def _train_epoch(self, train: Any, guard: InterruptGuard) -> None:
         self.model.train()
