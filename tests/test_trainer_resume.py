@@ -252,6 +252,27 @@ def test_an_interrupt_before_the_first_or_after_the_last_step_is_not_lost(when):
     assert caught.value.step == trainer.step == {"on_fit_begin": 1, "on_fit_end": 2}[when]
 
 
+def test_an_error_before_the_first_step_leaves_the_loaded_state():
+    class BreaksOnce(train.Callback):
+        broken = False
+
+        def on_fit_begin(self, trainer):
+            if not self.broken:
+                self.broken = True
+                raise OSError("no such folder")
+
+    keep = Keep()
+    whole = make_trainer([keep])
+    whole.fit(*make_loaders(), epochs=2)
+    trainer = make_trainer([BreaksOnce()])
+    trainer.load_state_dict(keep.states[3][1])  # in the middle of the first epoch
+    loaders = make_loaders()
+    with pytest.raises(OSError, match="no such folder"):
+        trainer.fit(*loaders, epochs=2)
+    trainer.fit(*loaders, epochs=2)
+    assert bits(end_of(trainer)) == bits(end_of(whole))
+
+
 def test_a_signal_that_is_ignored_stays_ignored():
     class Press(train.Callback):
         def on_step_end(self, trainer):

@@ -153,7 +153,6 @@ class Trainer:
             )
         if not self._continues:
             self.stop_reason = None
-        self._continues = False
         self._note_place(train)
         self.steps_per_epoch = -(-len(train) // self.accumulate)
 
@@ -166,6 +165,7 @@ class Trainer:
         self.diverged = False
         try:
             self._call("on_fit_begin")
+            self._continues = False
             while self.epoch < self.epochs and self.stop_reason is None:
                 self._clock = time.perf_counter()
                 self._train_epoch(train, guard)
@@ -180,7 +180,8 @@ class Trainer:
             self._continues = True
             raise
         except BaseException:
-            self._begin_epoch()  # what came of a part of it is worth nothing
+            if not self._continues:  # else nothing has been done yet, and the state that was loaded is whole
+                self._begin_epoch()  # what came of a part of it is worth nothing
             raise
         finally:
             self.model.input_requires_grad = before
