@@ -151,6 +151,22 @@ def test_early_stopping_restores_the_best_epoch():
     )
 
 
+def test_weights_are_not_restored_where_a_resumed_run_does_not_want_them():
+    x, y = problem(32)
+    loaders = loader(x, y), loader(x, (y + 1) % 3)
+    trainer = small_trainer([train.EarlyStopping(patience=9, restore_best=True)], lr=1.0)
+    states = []
+    trainer.callbacks[1].on_checkpoint = lambda trainer, reason: states.append(
+        copy.deepcopy(trainer.state_dict())
+    )
+    trainer.fit(*loaders, epochs=4)
+    assert trainer.callbacks[1].best_epoch < 4
+    other = small_trainer([train.EarlyStopping(patience=9)])
+    other.load_state_dict(states[-1])
+    other.fit(*loaders, epochs=4)
+    assert bits(other.model.state_dict()) == bits(states[-1]["model"])
+
+
 def test_terminate_on_nan(tmp_path):
     x, y = problem(64)
     x[40] = np.nan

@@ -86,4 +86,4 @@ class EarlyStopping(Callback):
             raise TypeError(f"EarlyStopping: weights must be a dict, got {type(state['weights']).__name__}")
         self._best.value = state["best"]
         self.best_epoch, self.bad_epochs = epochs
-        self._weights = state["weights"]
+        self._weights = state["weights"] if self.restore_best else {}
