@@ -277,6 +277,11 @@ def test_write_file_replaces_or_leaves(tmp_path, monkeypatch):
         ({"a": [{"b": 1j}]}, "got complex at 'a/0/b'"),
         ({3: 4}, "keys must be text other than $array and $float, got 3 at ''"),
         ({"a": {"$array": 1}}, "got '$array' at 'a'"),
+        ([1], "state must be a dict, got list"),
+        ({"a": {"b": np.array(["x"])}}, "got <U1 at 'a/b'"),
+        ({"a": np.array([None])}, "arrays must be of one of bool, int8, "),
+        ({"a": np.longdouble(1)}, f"got {np.dtype(np.longdouble)} at 'a'"),
+        ({"a": np.zeros(2, ml_dtypes.float8_e4m3fn)}, "got float8_e4m3fn at 'a'"),
     ],
 )
 def test_what_cannot_be_saved_is_refused(tmp_path, state, words):
@@ -289,6 +294,16 @@ def test_keys_with_slashes_do_not_collide(tmp_path):
     read = load_checkpoint(save_checkpoint(tmp_path / "x", state))
     assert np.array_equal(read["a"]["b"], np.arange(3))
     assert np.array_equal(read["a/b"], np.arange(4.0))
+
+
+def test_any_key_comes_back(tmp_path):
+    """Also those that look like the names that are given to others, and the one that safetensors keeps for itself."""
+    state = {
+        "a/b (2)": np.array(0), "a/b": np.array(1), "a": {"b": np.array(2)},
+        "__metadata__": np.array(3), "": np.array(4), "text": np.str_("five"),
+    }  # fmt: skip
+    read = load_checkpoint(save_checkpoint(tmp_path / "x", state))
+    assert_same(read, state | {"text": "five"})
 
 
 def test_numbers_that_outgrow_their_zeros_are_in_order(tmp_path):

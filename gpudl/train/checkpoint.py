@@ -27,6 +27,11 @@ ARRAYS, STATE, SUMS = "arrays.safetensors", "state.json", "SHA256SUMS"
 FORMAT = "gpudl-checkpoint-1"
 _WRITING, _REMOVING = ".writing-", ".removing-"
 _ARRAY, _FLOAT = "$array", "$float"
+_RESERVED = "__metadata__"  # no name of an array, by the format of safetensors
+_DTYPES = (
+    "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64",
+)  # fmt: skip
 _CHUNK = 1 << 20
 
 
@@ -37,11 +42,14 @@ class CheckpointError(ValueError):
 def save_checkpoint(folder: str | Path, state: dict[str, Any]) -> Path:
     """Write `state` to the new folder `folder`, or in place of the checkpoint there; returns its path.
 
-    state : dicts with text keys, lists, tuples (which come back as lists), numbers, text, None and arrays.
+    state : a dict of dicts with text keys, lists, tuples (which come back as lists), numbers, text, None and arrays of
+        numbers or bools.
     Raises TypeError for anything else, before a file is touched. After an OSError (a full disk, say) what was there
     before is there still.
     """
     folder = Path(folder)
+    if not isinstance(state, dict):
+        raise TypeError(f"save_checkpoint: state must be a dict, got {type(state).__name__}")
     arrays: dict[str, np.ndarray] = {}
     content = {"format": FORMAT, "state": _without_arrays(state, "", arrays)}
     files = {
@@ -222,10 +230,16 @@ def _chunks(file: Any) -> Iterator[bytes]:
 
 def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     """`value` as JSON can hold it; arrays go to `arrays` by their path."""
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) and not isinstance(value, str):
         value = np.asarray(value)
     if _backend.is_array(value):
-        name = path if path not in arrays else f"{path} ({len(arrays)})"  # keys may hold slashes
+        if value.dtype.name not in _DTYPES:
+            raise TypeError(
+                f"save_checkpoint: arrays must be of one of {', '.join(_DTYPES)}, got {value.dtype} at {path!r}"
+            )
+        name = path
+        while name in arrays or name == _RESERVED:  # keys may hold slashes, and anything else
+            name = f"{name} ({len(arrays)})"
         # safetensors writes memory as it lies
         arrays[name] = np.array(_backend.move(value, "cpu"), order="C")
         return {_ARRAY: name}
