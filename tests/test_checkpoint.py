@@ -78,6 +78,20 @@ def test_overwrites_in_place(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["one"]
 
 
+def test_nothing_but_a_checkpoint_is_replaced(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.txt").write_text("mine")
+    for name, reason in (("file", "is a file"), ("folder", "is no checkpoint, it has thesis.txt")):
+        assert_refuses(lambda name=name: save_checkpoint(tmp_path / name, STATE), FileExistsError, reason)
+    assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "thesis.txt").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    (tmp_path / "empty").mkdir()
+    path = save_checkpoint(tmp_path / "empty", STATE)
+    (path / "SHA256SUMS").unlink()
+    assert_same(load_checkpoint(save_checkpoint(path, STATE)), STATE)
+
+
 # ---- damage
 
 

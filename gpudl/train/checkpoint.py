@@ -44,8 +44,8 @@ def save_checkpoint(folder: str | Path, state: dict[str, Any]) -> Path:
 
     state : a dict of dicts with text keys, lists, tuples (which come back as lists), numbers, text, None and arrays of
         numbers or bools.
-    Raises TypeError for anything else, before a file is touched. After an OSError (a full disk, say) what was there
-    before is there still.
+    Raises TypeError for anything else, before a file is touched, and FileExistsError for a file, or a folder of other
+    things, which is not removed. After an OSError (a full disk, say) what was there before is there still.
     """
     folder = Path(folder)
     if not isinstance(state, dict):
@@ -58,6 +58,7 @@ def save_checkpoint(folder: str | Path, state: dict[str, Any]) -> Path:
     }
     sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
     files[SUMS] = "".join(sums).encode()
+    _require_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     writing = folder.parent / f"{_WRITING}{folder.name}"
     try:
@@ -152,6 +153,20 @@ def write_file(path: Path, data: bytes) -> None:
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
+
+
+def _require_replaceable(folder: Path) -> None:
+    """Raise FileExistsError unless the folder is new, empty, or of a checkpoint, which may be damaged."""
+    if folder.is_dir():
+        others = {path.name for path in folder.iterdir()} - {ARRAYS, STATE, SUMS}
+        if not others:
+            return
+        reason = f"is no checkpoint, it has {min(others)}"
+    elif folder.exists():
+        reason = "is a file"
+    else:
+        return
+    raise FileExistsError(f"save_checkpoint: expected a new folder or a checkpoint, but {folder} {reason}")
 
 
 def _put_in_place(writing: Path, folder: Path) -> None:
