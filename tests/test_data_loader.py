@@ -145,6 +145,21 @@ def test_samplers_and_subsets():
     assert [y.tolist() for _, y in DataLoader(data, batch_sampler=batches)] == [[3, 1, 4]]
 
 
+def test_a_batch_sampler_that_fills_one_list_anew():
+    batch = [0, 0]
+
+    class Same:
+        def __len__(self):
+            return 3
+
+        def __iter__(self):
+            for first in range(0, 6, 2):
+                batch[:] = first, first + 1
+                yield batch
+
+    assert [y.tolist() for _, y in DataLoader(arrays(), batch_sampler=Same())] == [[0, 1], [2, 3], [4, 5]]
+
+
 @pytest.mark.torch
 def test_data_sets_of_pytorch():
     torch = pytest.importorskip("torch")

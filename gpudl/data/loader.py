@@ -109,7 +109,7 @@ class DataLoader:
         epoch, first = self._next
         if hasattr(self.batch_sampler, "set_epoch"):
             self.batch_sampler.set_epoch(epoch)
-        batches = list(self.batch_sampler)[first:]
+        batches = [list(batch) for batch in self.batch_sampler][first:]  # a sampler may fill one list anew
         self._next, self._reached = (epoch + 1, 0), (epoch, first)
         return self._iterate(epoch, first, batches)
 
