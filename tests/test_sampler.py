@@ -59,6 +59,12 @@ def test_weights_are_proportions():
     assert sorted(WeightedRandomSampler([5, 0, 1, 2], 3, replacement=False, generator=2)) == [0, 2, 3]
 
 
+@pytest.mark.parametrize("unit", [1e308, 5e-324, 3.0])
+def test_weights_of_any_size(unit):
+    order = list(WeightedRandomSampler([unit, 0, unit], 50, generator=2))
+    assert order == list(WeightedRandomSampler([1, 0, 1], 50, generator=2))
+
+
 @pytest.mark.parametrize(
     ("drop_last", "expected"), [(False, [[0, 1, 2], [3, 4, 5], [6]]), (True, [[0, 1, 2], [3, 4, 5]])]
 )

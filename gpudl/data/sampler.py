@@ -142,7 +142,7 @@ class WeightedRandomSampler(_RandomOrder):
         self.weights = np.asarray(weights, np.float64)
         if self.weights.ndim != 1 or not self.weights.size:
             raise ValueError(f"{op}: weights must be one number per sample, got shape {self.weights.shape}")
-        if not (np.isfinite(self.weights).all() and self.weights.min() >= 0 and self.weights.sum() > 0):
+        if not (np.isfinite(self.weights).all() and self.weights.min() >= 0 and self.weights.max() > 0):
             raise ValueError(f"{op}: weights must be finite, at least 0 and not all 0")
         possible = np.count_nonzero(self.weights)
         if not replacement and num_samples > possible:
@@ -158,7 +158,9 @@ class WeightedRandomSampler(_RandomOrder):
         return self.num_samples
 
     def _order(self, numbers: np.random.Generator) -> np.ndarray:
-        shares = self.weights / self.weights.sum()
+        # by a power of two, which changes no share: the sum of huge weights would be infinite
+        weights = np.ldexp(self.weights, -np.frexp(self.weights.max())[1])
+        shares = weights / weights.sum()
         return numbers.choice(len(shares), self.num_samples, replace=self.replacement, p=shares)
 
 
