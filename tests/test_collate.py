@@ -80,6 +80,12 @@ def test_pillow_images():
     ("none", lambda: default_collate([]), ValueError, "expected at least one sample, got none"),
     ("shapes", lambda: default_collate([np.ones(2), np.ones(3)]), ValueError, "one shape, got (2,) and (3,)"),
     ("lengths", lambda: default_collate([(1, 2), (1,)]), ValueError, "must have as many items, got [1, 2]"),
+    (
+        "huge",
+        lambda: default_collate([1, 1 << 63]),
+        ValueError,
+        "ints must fit in int64, got 9223372036854775808",
+    ),
     ("kind", lambda: default_collate([object()]), TypeError, "got object; give the loader a collate_fn"),
 )
 def test_bad_calls(call, exception, words):

@@ -60,6 +60,10 @@ def _collate_sequences(samples: Sequence[Any]) -> Any:
 
 def _to_array(value: Any) -> np.ndarray:
     value = _backend.from_tensor(value)
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:  # NumPy would take float64, or objects
+        raise ValueError(
+            f"default_collate: ints must fit in int64, got {value}; give arrays of a dtype that holds them"
+        )
     if isinstance(value, np.ndarray | np.generic | bool | int | float | complex):
         return np.asarray(value)
     pillow = sys.modules.get("PIL.Image")
