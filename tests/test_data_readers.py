@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 import zipfile
 
 import numpy as np
@@ -204,6 +205,17 @@ def test_hostile_npz(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", b"no array at all")
     assert_refuses(lambda: readers.npz(path), DataFormatError, "x is no .npy array")
+
+
+@pytest.mark.parametrize("shape", [(1 << 70, 0, 4), (True, 5, 6), (-7, -5, 6), (1 << 62, 0, 4)], ids=str)
+def test_npz_of_shapes_that_are_none(tmp_path, shape):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(tmp_path / "some.npz", "w") as archive:
+        archive.writestr("x.npy", header.getvalue() + bytes(math.prod(shape)))
+    assert_refuses(
+        lambda: readers.npz(tmp_path / "some.npz"), DataFormatError, f"{tmp_path}/some.npz: damaged archive"
+    )
 
 
 def write_images(folder, modes=("L", "RGB"), sizes=((6, 5), (6, 5))):

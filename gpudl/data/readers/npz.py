@@ -12,8 +12,17 @@ import numpy as np
 from gpudl.data.readers._common import LARGEST_RATIO, DataFormatError, ImageData, checked, require_memory
 
 _DTYPES = tuple(np.dtype(name) for name in ("uint8", "float16", "float32", "float64"))
-# What zipfile and NumPy raise on damaged, encrypted and unknown kinds of archives.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
+# What zipfile and NumPy raise on damaged, encrypted and unknown kinds of archives, and on shapes that are none.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    OverflowError,
+)
 
 
 def npz(path: str | Path) -> ImageData:
