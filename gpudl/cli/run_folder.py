@@ -122,7 +122,8 @@ def note_environment(run: Path, data_sha256: str) -> None:
     """Write with what, and on which data, the run began; later starts are added to that."""
     now, first = environment(), _read_environment(run)
     if first:
-        first["resumed"] = [*first.get("resumed", []), now]
+        before = first.get("resumed")
+        first["resumed"] = [*(before if isinstance(before, list) else []), now]
     else:
         first = now | {"data_sha256": data_sha256}
     write_json(run / ENVIRONMENT, first)
@@ -155,7 +156,7 @@ def _read_environment(run: Path) -> dict[str, Any]:
     """Empty where there is none, or none that can be read."""
     try:
         content = json.loads((run / ENVIRONMENT).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

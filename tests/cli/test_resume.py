@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -186,6 +187,16 @@ def test_errors_after_training_say_how_to_go_on(tmp_path, capsys, monkeypatch, e
     assert capsys.readouterr().err == f"{words}go on with: gpudl train --resume '{folder}'\n"
     assert main(["train", "--resume", str(folder)]) == 0
     assert (folder / "confusion_matrix.png").exists()
+
+
+@pytest.mark.parametrize("text", ['{"resumed": 3}', "[" * 100_000, "[]"], ids=["resumed", "deep", "list"])
+def test_an_environment_that_cannot_be_read(tmp_path, capsys, finished, text):
+    """Nothing hangs on it but the sum of the data, which are then taken as they are."""
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    (folder / "environment.json").write_text(text)
+    assert main(["evaluate", str(folder)]) == 0
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert "python" in (folder / "environment.json").read_text()
 
 
 def test_one_process_a_folder(tmp_path, capsys, finished):
