@@ -143,7 +143,7 @@ def is_leftover(path: Path) -> bool:
 
 def write_file(path: Path, data: bytes) -> None:
     """Replace the file at `path`, so that a reader sees the old content or the new one, whatever happens."""
-    writing = path.with_name(f"{_WRITING}{path.name}")
+    writing = path.parent / f"{_WRITING}{path.name}"
     try:
         _write_through(writing, data)
         writing.replace(path)

@@ -55,6 +55,19 @@ def test_hostile_models(tmp_path, capsys, finished, change):
     assert "model: not a model of gpudl train" in refused(capsys, "evaluate", tmp_path)
 
 
+@pytest.mark.parametrize("output", ["", ".", "..", "folder", "none/x"])
+def test_predictions_that_cannot_be_written(tmp_path, capsys, monkeypatch, finished, output):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    Image.new("L", (8, 8)).save("x.png")
+    assert f"gpudl predict: {output or '.'}: " in refused(
+        capsys, "predict", finished[0], "x.png", "--output", output
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "x.png"]
+
+
 def test_evaluate(finished, tmp_path, capsys):
     assert main(["evaluate", str(finished[0]), "--output", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
