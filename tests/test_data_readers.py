@@ -10,6 +10,7 @@ import pytest
 
 from gpudl.data import readers
 from gpudl.data.readers import DataFormatError
+from gpudl.data.readers.image_folder import read_image
 from tests.support.arrays import assert_refuses
 
 RNG = np.random.default_rng(0)
@@ -275,6 +276,8 @@ def test_grey_levels_of_unknown_range_are_refused(tmp_path, mode):
     save_images(tmp_path, a_tif=image.new(mode, (5, 4), 1))
     words = f"a_tif.tif: grey levels of 32 bits (mode '{mode}') have no known range"
     assert_refuses(lambda: readers.image_folder(tmp_path), DataFormatError, words)
+    file = next(tmp_path.rglob("a_tif.tif"))
+    assert_refuses(lambda: read_image(file, (1, 4, 5)), DataFormatError, words)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

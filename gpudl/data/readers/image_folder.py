@@ -131,10 +131,6 @@ def _common_form(image: Any, files: list[Path], side: tuple[int, ...] | None) ->
     grey = True
     for file in files:
         with _opened(image, file) as picture:
-            if picture.mode in _UNSCALED:
-                raise DataFormatError(
-                    f"{file}: grey levels of 32 bits (mode {picture.mode!r}) have no known range; save it with 8 or 16"
-                )
             width, height = picture.size
             on_the_side = _orientation(image, picture) in _ON_THE_SIDE
             sizes.setdefault((height, width) if on_the_side else (width, height), file)
@@ -163,9 +159,15 @@ def _orientation(image: Any, picture: Any) -> int:
 
 def _opened(image: Any, file: Path) -> Any:
     try:
-        return image.open(file)
+        picture = image.open(file)
     except (*_DAMAGE, image.DecompressionBombError) as error:
         raise DataFormatError(f"{file}: no image that Pillow reads: {error}") from error
+    if picture.mode in _UNSCALED:
+        picture.close()
+        raise DataFormatError(
+            f"{file}: grey levels of 32 bits (mode {picture.mode!r}) have no known range; save it with 8 or 16"
+        )
+    return picture
 
 
 def _in_8_bits(image: Any, picture: Any) -> Any:
