@@ -23,6 +23,7 @@ DESCRIPTION = """Say which class each image is of, and how probable every class 
 size and the colours that the model was trained on. A model that was trained on floating numbers (an .npz file) is
 refused: nothing says how the bytes of an image file become such numbers."""
 
+_BATCH = 256  # images that go through the model together
 _SHOWN = 3  # most probable classes in the text form
 
 
@@ -39,10 +40,14 @@ def main(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"{arguments.run}: was trained on {trained.image_dtype} images, image files hold uint8"
         )
-    images = np.stack([read_image(path, trained.image_shape) for path in arguments.images])
+    images = [read_image(path, trained.image_shape) for path in arguments.images]
+    model = trained.model.eval()
     with gpudl.no_grad():
-        scores = trained.model.eval()(trained.standardize(images))
-    probabilities = ops.softmax_forward(scores, axis=1)
+        scores = [
+            model(trained.standardize(np.stack(images[first : first + _BATCH])))
+            for first in range(0, len(images), _BATCH)
+        ]
+    probabilities = ops.softmax_forward(np.concatenate(scores), axis=1)
     text = _FORMATS[arguments.format](arguments.images, probabilities, trained.classes)
     if arguments.output is None:
         sys.stdout.write(text)

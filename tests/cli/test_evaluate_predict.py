@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gpudl.cli import main
-from gpudl.data import open_dataset
+from gpudl.data import open_dataset, transforms
 from gpudl.train import load_checkpoint, save_checkpoint
 from tests.cli.commands import gpudl_command, image_folders, refused
 
@@ -127,6 +127,25 @@ def test_predict(finished, tmp_path, capsys):
     )
     assert shown[1] == entries[0]["class"]
     assert float(shown[2]) >= float(shown[3]) >= float(shown[4])
+
+
+def test_many_images_go_through_the_model_in_batches(tmp_path, capsys, monkeypatch, finished):
+    """Those of a large model would not fit into memory together."""
+    from PIL import Image
+
+    images = open_dataset("digits").train.arrays[0][:300, 0]
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    paths = [str(tmp_path / f"{i}.png") for i in range(300)]
+    seen, standardize = [], transforms.Standardize.__call__
+    monkeypatch.setattr(
+        transforms.Standardize, "__call__", lambda self, x: seen.append(len(x)) or standardize(self, x)
+    )
+    assert main(["predict", str(finished[0]), *paths]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert seen == [256, 44]
+    assert main(["predict", str(finished[0]), *paths[250:]]) == 0
+    assert capsys.readouterr().out.splitlines() == lines[250:]
 
 
 def test_predict_refuses_a_model_of_floating_images(tmp_path, capsys, sources):
