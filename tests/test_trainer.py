@@ -212,3 +212,13 @@ def test_a_loader_of_pytorch():
     theirs.fit(batches, batches, epochs=2)
     assert bits(end_of(ours)) == bits(end_of(theirs))
     assert np.array_equal(theirs.predict(batches), ours.predict(x, batch_size=16))
+
+
+@pytest.mark.torch
+def test_predict_takes_a_tensor_as_the_array_it_is():
+    torch = pytest.importorskip("torch")
+    x, _ = problem(5)
+    trainer = small_trainer()
+    assert np.array_equal(
+        trainer.predict(torch.from_numpy(x), batch_size=2), trainer.predict(x, batch_size=2)
+    )

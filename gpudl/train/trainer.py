@@ -117,6 +117,7 @@ class Trainer:
         """What the model gives in evaluation mode, batches joined. data : an array of inputs, or a loader of
         batches that are inputs or (inputs, targets)."""
         batch_size = _arrays.integer("Trainer.predict", "batch_size", batch_size, minimum=1)
+        data = _backend.from_tensor(data)
         if _backend.is_array(data):
             data = [data[first : first + batch_size] for first in range(0, max(len(data), 1), batch_size)]
         outputs = []
