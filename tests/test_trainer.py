@@ -178,6 +178,17 @@ def test_after_a_refused_call_the_trainer_works():
     assert trainer.fit(BATCH, epochs=1)["train_loss"] == other.fit(BATCH, epochs=1)["train_loss"][1:]
 
 
+def test_an_empty_batch_counts_nothing():
+    empty = (X[:0], Y[:0])
+    one, other = build(), build()
+    other.model.load_state_dict(one.model.state_dict())
+    assert one.evaluate([empty, (X, Y), empty]) == other.evaluate(BATCH)
+    rows = one.fit([(X, Y), empty], [empty, (X, Y)], epochs=1).rows
+    expected = other.fit(BATCH, BATCH, epochs=1).rows
+    for name in ("train_loss", "val_loss"):
+        assert rows[0][name] == expected[0][name]
+
+
 def test_a_loader_of_another_length_is_an_error():
     class Short(NoState):
         def __len__(self):

@@ -234,7 +234,7 @@ class Trainer:
             share = _arrays.empty((), loss.dtype, like=loss)
             _arrays.write(share, 1 / group)
         self.model.backward(self.criterion.backward(share))
-        self._loss.update(loss, len(x))
+        self._add(self._loss, loss, len(x))
         for metric in self._metrics.values():
             metric.update(prediction, target)
 
@@ -288,10 +288,15 @@ class Trainer:
                     self._checkpoint("step", guard)
                 x, target = self._inputs(batch)
                 prediction = self.model(x)
-                loss.update(self._value(prediction, target), len(x))
+                self._add(loss, self._value(prediction, target), len(x))
                 for metric in metrics.values():
                     metric.update(prediction, target)
         return self._read(loss, metrics)
+
+    @staticmethod
+    def _add(mean: Mean, loss: Array, samples: int) -> None:
+        if samples:  # the loss of an empty batch is NaN
+            mean.update(loss, samples)
 
     @staticmethod
     def _read(loss: Mean, metrics: dict[str, Metric]) -> dict[str, float]:
