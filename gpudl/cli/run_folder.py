@@ -27,6 +27,7 @@ from gpudl.train.checkpoint import write_file
 CONFIG, ENVIRONMENT, TEST = "config.toml", "environment.json", "test.json"
 CHECKPOINTS, MODEL = "checkpoints", "model"
 CURVES, CONFUSION = "learning_curves.png", "confusion_matrix.png"
+_LARGEST_EXTENT = (1 << 31) - 1  # of images that Pillow makes
 _PACKAGES = (
     "numpy", "ml_dtypes", "safetensors", "threadpoolctl",
     "rich", "matplotlib", "scikit-learn", "Pillow", "tomlkit", "cupy",
@@ -88,7 +89,7 @@ def load_model(run: Path) -> TrainedModel:
     state = load_checkpoint(run / MODEL)
     try:
         classes, shape = tuple(map(str, state["classes"])), tuple(map(int, state["image_shape"]))
-        if len(shape) != 3 or min(shape) < 1 or not classes:
+        if len(shape) != 3 or not all(1 <= n <= _LARGEST_EXTENT for n in shape) or not classes:
             raise ValueError(f"image_shape {shape} and {len(classes)} classes")
         model = make_model(state["name"], len(classes), shape)
         model.load_state_dict(state["model"])

@@ -43,6 +43,7 @@ def test_wrong_runs(tmp_path, capsys, finished, sources):
         lambda state: state.update(classes=[]),
         lambda state: state.update(image_shape=[1, 8]),
         lambda state: state.update(image_shape=["a", 1, 2]),
+        lambda state: state.update(image_shape=[1, 1 << 31, 8]),
         lambda state: state.update(standardize={"mean": 3}),
         lambda state: state.update(standardize=None),
     ],
