@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import shlex
 import signal
 import sys
@@ -226,7 +227,10 @@ def _data_of(run: Path, config: RunConfig, given: str | None) -> tuple[RunConfig
 def _make_trainer(config: RunConfig, run: Path, model: nn.Module, steps_per_epoch: int) -> train.Trainer:
     optimizer = build.make_optimizer(config, model)
     schedule = build.make_schedule(config, optimizer, steps_per_epoch)
-    callbacks: list[train.Callback] = [train.TerminateOnNaN(), train.History(run)]
+    callbacks: list[train.Callback] = [
+        train.TerminateOnNaN(math.gcd(10, config.checkpoint_steps)),
+        train.History(run),
+    ]
     if schedule is not None:
         callbacks.append(schedule)
     if config.early_stopping is not None:

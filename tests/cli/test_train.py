@@ -236,11 +236,22 @@ def test_the_parts_share_no_sample_and_have_every_class():
 
 
 def test_a_run_that_diverges_says_so(tmp_path, capsys):
-    options = ["--optimizer", "sgd", "--lr", "1e30", "--schedule", "constant", *QUICK]
+    options = [
+        "--optimizer",
+        "sgd",
+        "--lr",
+        "1e30",
+        "--schedule",
+        "constant",
+        "--checkpoint-steps",
+        "3",
+        *QUICK,
+    ]
     with np.errstate(all="ignore"):
         assert main(["train", "--output", str(tmp_path), *options]) == 1
     assert "the training loss is" in capsys.readouterr().out
     assert not (tmp_path / "model").exists()
+    assert not list(tmp_path.glob("checkpoints/*"))  # of a state that is worth nothing
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class TerminateOnNaN(Callback):
-    """Stop the run when the training loss is NaN or infinite; no checkpoint is written of that state.
+    """Stop the run when the training loss is NaN or infinite; no checkpoint is written once that is seen.
 
     every : steps between two looks. The mean over the epoch is looked at, which keeps what an earlier step brought
-    in, so nothing is missed; each look waits for the device.
+    in, so nothing is missed; each look waits for the device. A checkpoint of a step between two looks is written
+    unseen: let every divide the `every_steps` of ModelCheckpoint.
     """
 
     def __init__(self, every: int = 10):
