@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpudl import nn, ops
 from gpudl._backend import Array
 from gpudl.models._chain import Chain, init_convolutions, init_linears
+from gpudl.nn.container import backward_through
 
 # (expansion, channels, repetitions, stride of the first), table 2 of the paper.
 _STAGES = (
@@ -44,8 +45,7 @@ class InvertedResidual(nn.Module):
 
     def backward(self, dy: Array) -> Array | None:
         """dy : as y. Returns dx, shaped as x."""
-        self.conv.input_requires_grad = self.input_requires_grad
-        dx = self.conv.backward(dy)
+        dx = backward_through(self.conv, dy, self.input_requires_grad)
         return ops.add_forward(dx, dy) if self.adds_input and self.input_requires_grad else dx
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpudl import init, nn, ops
 from gpudl._backend import Array
 from gpudl.models._chain import Chain, init_convolutions
-from gpudl.nn.container import chain_backward, chain_forward
+from gpudl.nn.container import backward_through, chain_backward, chain_forward
 from gpudl.ops import _arrays
 
 
@@ -32,8 +32,7 @@ class _Block(nn.Module):
         dx = chain_backward(self.branch(), dy, self.input_requires_grad)
         side: Array | None = dy
         if self.downsample is not None:
-            self.downsample.input_requires_grad = self.input_requires_grad
-            side = self.downsample.backward(dy)
+            side = backward_through(self.downsample, dy, self.input_requires_grad)
         return ops.add_forward(dx, side) if self.input_requires_grad else None
 
     def _shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Sequential | None:

@@ -132,12 +132,10 @@ class Residual(Module):
 
     def backward(self, dy: Array) -> Array | None:
         """The sum of both branches' input gradients."""
-        self.branch.input_requires_grad = self.input_requires_grad
-        dx = self.branch.backward(dy)
+        dx = backward_through(self.branch, dy, self.input_requires_grad)
         if self.shortcut is None:
             return ops.add_forward(dx, dy) if self.input_requires_grad else None
-        self.shortcut.input_requires_grad = self.input_requires_grad
-        side = self.shortcut.backward(dy)
+        side = backward_through(self.shortcut, dy, self.input_requires_grad)
         return ops.add_forward(dx, side) if self.input_requires_grad else None
 
 
@@ -167,8 +165,7 @@ class Concat(Module):
         pieces = ops.concat_backward(dy, self.saved_for_backward(), self.axis)
         dx = None
         for branch, piece in zip(self.branches, pieces, strict=True):
-            branch.input_requires_grad = self.input_requires_grad
-            side = branch.backward(piece)
+            side = backward_through(branch, piece, self.input_requires_grad)
             if self.input_requires_grad:  # else some branches give None, and others dy itself
                 dx = side if dx is None else ops.add_forward(dx, side)
         return dx
@@ -185,9 +182,18 @@ def chain_backward(layers: Sequence[Module], dy: Array, input_requires_grad: boo
     """Each layer's backward, last to first; without `input_requires_grad` only down to the first that trains."""
     first = 0 if input_requires_grad else _first_trainable(layers)
     for i in range(len(layers) - 1, first - 1, -1):
-        layers[i].input_requires_grad = input_requires_grad or i > first
-        dy = layers[i].backward(dy)
+        dy = backward_through(layers[i], dy, input_requires_grad or i > first)
     return dy if input_requires_grad else None
+
+
+def backward_through(module: Module, dy: Array, input_requires_grad: bool) -> Array | None:
+    """The module's backward with this `input_requires_grad`; its own, for calls of it alone, comes back."""
+    before = module.input_requires_grad
+    module.input_requires_grad = input_requires_grad
+    try:
+        return module.backward(dy)
+    finally:
+        module.input_requires_grad = before
 
 
 def _first_trainable(layers: Sequence[Module]) -> int:
