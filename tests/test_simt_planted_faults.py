@@ -1,11 +1,13 @@
 """The checked executor finds each planted fault and names its place; the right version of the same kernel is clean."""
 
+import concurrent.futures
 import ctypes
 import functools
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +183,30 @@ def test_a_fault_leaves_the_executor_usable(planted):
         )
         planted.launch_missing_barrier(x, y, 1)
         assert np.array_equal(y, x[63::-1])
+
+
+def test_threads_that_share_an_input(planted, monkeypatch):
+    """Another thread's call begins while the first one is at work, and would go on after it."""
+    (x, first), second, register = inputs(), floats(64), planted.register
+    other_began, first_ended = threading.Event(), threading.Event()
+
+    def register_and_wait(array, *name_and_use):
+        register(array, *name_and_use)
+        if array is first:
+            calls.append(other.submit(planted.launch_missing_barrier, x, second, 1))
+            other_began.wait(0.2)
+        if array is second:
+            other_began.set()
+            first_ended.wait(0.2)
+
+    monkeypatch.setattr(planted, "register", register_and_wait)
+    calls = []
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        planted.launch_missing_barrier(x, first, 1)
+        first_ended.set()
+    assert calls[0].exception() is None
+    assert np.array_equal([first, second], [x[::-1]] * 2)
+    assert planted.findings() == []
 
 
 def test_costs(planted):

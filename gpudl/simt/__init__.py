@@ -26,6 +26,7 @@ import contextlib
 import functools
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ __all__ = [
 ]
 
 
+# A call registers its arrays by address, and the error that it asks for is the library's: with another call between
+# these, the one would forget an array of the other, or raise what the other did.
+_one_call_at_a_time = threading.Lock()
+
+
 class Module(Executor):
     """A compiled file of kernels. Its extern "C" functions are attributes; calling one runs what it launches.
 
@@ -80,23 +86,25 @@ class Module(Executor):
         function.restype = None
 
         def call(*arguments: Any) -> None:
-            arrays = [
-                (f"argument {i}", argument)
-                for i, argument in enumerate(arguments)
-                if isinstance(argument, np.ndarray) and not self.is_registered(argument)
-            ]
             converted = [
                 as_c(name, i, argument, np.ndarray, lambda array: array.ctypes.data)
                 for i, argument in enumerate(arguments)
             ]
-            for label, array in arrays:
-                self.register(array, label, "update" if array.flags.writeable else "read")
-            try:
-                function(*converted)
-            finally:
-                for _, array in arrays:
-                    self.forget(array)
-            if error := self.last_error():
+            with _one_call_at_a_time:
+                arrays = [
+                    (f"argument {i}", argument)
+                    for i, argument in enumerate(arguments)
+                    if isinstance(argument, np.ndarray) and not self.is_registered(argument)
+                ]
+                for label, array in arrays:
+                    self.register(array, label, "update" if array.flags.writeable else "read")
+                try:
+                    function(*converted)
+                finally:
+                    for _, array in arrays:
+                        self.forget(array)
+                error = self.last_error()
+            if error:
                 raise CudaError(name, self.path.name, 0, error)
 
         return call
