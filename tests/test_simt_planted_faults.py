@@ -259,6 +259,17 @@ def test_shared_memory_limit(planted):
         planted.set_shared_memory_limit()
 
 
+def test_a_launch_that_asks_for_too_much_shared_memory(planted):
+    """A GPU refuses it although the kernel uses none."""
+    planted.launch_empty(232448)
+    assert planted.findings() == []
+    assert_refuses(
+        lambda: planted.launch_empty(232449), gpudl.CudaError, "the launch asks for 232449 bytes; the limit"
+    )
+    (finding,) = planted.findings()
+    assert (finding.kind, finding.kernel) == ("too much shared memory", "empty_kernel")
+
+
 def test_example_finds_its_race(capsys):
     compiled()  # or the reason why not
     example = Path(__file__).parents[1] / "examples" / "simt" / "reverse.py"

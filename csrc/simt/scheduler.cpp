@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "checks.h"
+#include "shared_memory.h"
 #include "state.h"
 
 namespace simt {
@@ -112,6 +113,16 @@ void report_deadlock() {
   }
   add_finding(finding);
   set_error("deadlock: " + finding.message);
+}
+
+// As a GPU refuses the launch, whether the kernel comes to that memory or not.
+void report_too_much_shared_memory() {
+  Finding finding;
+  finding.kind = "too much shared memory";
+  finding.message = "the launch asks for " + std::to_string(block.dynamic_shared_bytes) +
+                    " bytes; the limit of a block is " + std::to_string(shared_memory_limit) + " bytes";
+  add_finding(finding);
+  set_error(finding.kind + ": " + finding.message);
 }
 
 void run_block(std::size_t shared_bytes) {
@@ -246,6 +257,7 @@ void run_grid(const LaunchConfig& config, const KernelCall& call) {
   random_state = schedule.seed * 0x9e3779b97f4a7c15ull + 1;
   block.threads = static_cast<int>(config.block.x * config.block.y * config.block.z);
   block.dynamic_shared_bytes = config.shared_bytes;
+  if (config.shared_bytes > shared_memory_limit) return report_too_much_shared_memory();
   for (int i = 0; i < block.threads; i++) {
     Thread& thread = block.thread[i];
     const unsigned linear = static_cast<unsigned>(i);

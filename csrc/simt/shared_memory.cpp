@@ -52,10 +52,6 @@ void shared_memory_block_begin(std::size_t dynamic_bytes) {
 #if defined(__SANITIZE_ADDRESS__)
   __asan_poison_memory_region(shared_memory, sizeof shared_memory);
 #endif
-  if (dynamic_bytes > shared_memory_limit) {  // on the host: no fiber runs yet that a fault could abandon
-    dynamic_offset = kSharedMemoryBytes;
-    return;
-  }
   dynamic_offset = static_cast<std::size_t>(carve(dynamic_bytes, 1024, "dynamic shared memory") - shared_memory);
 }
 
@@ -68,12 +64,6 @@ void* shared_variable(SharedVariable& variable, std::size_t bytes, std::size_t a
   return variable.data;
 }
 
-void* dynamic_shared_memory() {
-  Untraced untraced;
-  if (dynamic_offset == kSharedMemoryBytes) {
-    fault("too much shared memory", Place{nullptr, 0}, "the limit of a block is %zu bytes", shared_memory_limit);
-  }
-  return shared_memory + dynamic_offset;
-}
+void* dynamic_shared_memory() { return shared_memory + dynamic_offset; }
 
 }  // namespace simt
