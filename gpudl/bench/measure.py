@@ -20,6 +20,7 @@ WARM_UP_SECONDS = 0.2  # of each contender
 CALLS_PER_TURN = 5
 MIN_TURNS, MAX_TURNS = 4, 12
 LONGEST_DETAIL = 2000  # characters
+_FAILURES = (Exception, SystemExit)  # of a contender, which is anybody's code: the others go on
 
 
 @dataclasses.dataclass
@@ -122,7 +123,7 @@ def _make_ready(
     except ImportError as missing:
         entrant.note(status="unsupported", detail=f"{missing}: pip install 'gpudl[bench]'")
         return False
-    except Exception as failure:  # a contender is anybody's code; the others go on
+    except _FAILURES as failure:
         entrant.note(status="failed", detail=_reason(failure))
         return False
     entrant.note(error=min(error, text.LARGEST_ERROR), detail=prepared[0].detail)
@@ -168,7 +169,7 @@ def _turn(entrant: _Entrant, going: list[_Entrant], device: Device, calls: int) 
     """Seconds of the calls; one that fails leaves the contest, with the reason in its row."""
     try:
         return device.turn(entrant.calls, calls)
-    except Exception as failure:  # as above
+    except _FAILURES as failure:
         entrant.note(status="failed", detail=_reason(failure))
         going.remove(entrant)
         return []
@@ -179,7 +180,7 @@ def _spent(readings: list[float], entrant: _Entrant, device: Device) -> float:
     return sum(readings) * device.how_timed(entrant.calls).calls if readings else 0.0
 
 
-def _reason(failure: Exception) -> str:
+def _reason(failure: BaseException) -> str:
     return f"{type(failure).__name__}: {failure}"
 
 
@@ -191,7 +192,7 @@ def _rotated(entrants: Sequence[_Entrant], turn: int) -> list[_Entrant]:
 def _conclude(entrant: _Entrant, device: Device, ceilings: Ceilings) -> None:
     try:
         host_seconds = device.host_seconds(entrant.calls[0])
-    except Exception as failure:  # as above
+    except _FAILURES as failure:
         entrant.note(status="failed", detail=_reason(failure))
         return
     readings = [reading for turn in entrant.seconds for reading in turn]

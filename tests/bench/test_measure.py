@@ -1,6 +1,7 @@
 """Who is timed, in which order, and what the rows say of it. No clock but the test's own."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -132,9 +133,10 @@ def test_a_wrong_contender_is_not_timed():
         (lambda x: (x, x), "failed", "shapes"),
         (lambda x: x[:3], "failed", "shapes"),
         (lambda x: 1 / 0, "failed", "ZeroDivisionError"),
+        (lambda x: sys.exit("no plan"), "failed", "SystemExit: no plan"),
         (lambda x, y: x, "failed", "TypeError"),
     ],
-    ids=["nan", "infinite", "two results", "shape", "raises", "arguments"],
+    ids=["nan", "infinite", "two results", "shape", "raises", "exits", "arguments"],
 )
 def test_what_is_no_right_result(result, status, words):
     clock = Clock()
