@@ -304,7 +304,7 @@ def test_the_file_as_it_is_now(tmp_path):
     for module in modules:
         module.launch_scale(y, False)
     assert y.tolist() == [2 * 3 * 5] * 4
-    modules[-1].launch_scale(y, True)
+    modules[-1].launch_scale(y, np.bool_(True))
     assert y.tolist() == [2 * 3 * 5**3] * 4
     for folder in {module.path.parents[1] for module in modules}:
         shutil.rmtree(folder)

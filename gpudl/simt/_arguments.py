@@ -11,7 +11,7 @@ import numpy as np
 _C_TYPES = {
     np.float32: ctypes.c_float, np.float64: ctypes.c_double, float: ctypes.c_double, int: ctypes.c_int64,
     np.int32: ctypes.c_int32, np.int64: ctypes.c_int64, np.uint32: ctypes.c_uint32, np.uint64: ctypes.c_uint64,
-    bool: ctypes.c_bool,
+    bool: ctypes.c_bool, np.bool_: ctypes.c_bool,
 }  # fmt: skip
 
 
@@ -28,8 +28,8 @@ def as_c(function: str, position: int, value: Any, array_type: type, address: Ca
         return ctypes.c_void_p(address(value))
     if type(value) not in _C_TYPES:
         raise TypeError(
-            f"{name} must be an array or a number (bool, int, float, or NumPy's int32, int64, uint32, uint64, float32, "
-            f"float64), got {type(value).__name__}"
+            f"{name} must be an array or a number (bool, int, float, or NumPy's bool, int32, int64, uint32, uint64, "
+            f"float32, float64), got {type(value).__name__}"
         )
     if type(value) is int and not -(1 << 63) <= value < 1 << 63:
         raise ValueError(f"{name} must be an int in [-2^63, 2^63), got {value}")
