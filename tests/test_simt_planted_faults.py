@@ -348,12 +348,18 @@ def test_bad_calls():
     ):
         assert_refuses(functools.partial(module.launch_missing_barrier, x, y, argument), exception, words)
     assert_refuses(
-        lambda: module.register(y, "y", "append"), ValueError, "use must be one of read, write, update"
-    )
-    assert_refuses(
         lambda: module.register(y[::2], "y", "write"), ValueError, "array must be C-contiguous, got strides"
     )
-    assert_refuses(lambda: module.forget(y), ValueError, "array is not registered")
+    for use in ("append", ["read"]):
+        assert_refuses(
+            functools.partial(module.register, y, "y", use),
+            ValueError,
+            "use must be one of read, write, update",
+        )
+    assert_refuses(lambda: module.register([1], "y", "read"), TypeError, "an array of NumPy's, got list")
+    assert_refuses(lambda: module.register(y, 1, "read"), TypeError, "name must be a string, got 1")
+    for unknown in (y, [1]):
+        assert_refuses(functools.partial(module.forget, unknown), ValueError, "array is not registered")
     for seed in (-1, 2**64, 0.5):
         assert_refuses(
             functools.partial(module.set_schedule, "random", seed),
@@ -374,13 +380,22 @@ def test_bad_calls():
             f"in [0, 232448], got {limit!r}",
         )
     assert_refuses(lambda: simt.compile("no_such_file.cu"), FileNotFoundError, "there is no file")
-    assert_refuses(lambda: simt.compile(SOURCE, include="abc"), TypeError, "a tuple of folders, got 'abc'")
+    assert_refuses(lambda: simt.compile(None), TypeError, "source must be the path of a .cu file, got None")
+    for include in ("abc", None, [1]):
+        assert_refuses(
+            functools.partial(simt.compile, SOURCE, include=include),
+            TypeError,
+            f"a tuple of folders, got {include!r}",
+        )
     assert_refuses(
         lambda: simt.compile(SOURCE, include=["no_such_folder"]), NotADirectoryError, "there is no folder"
     )
-    assert_refuses(
-        lambda: simt.compile(SOURCE, variant="slow"), ValueError, "variant must be one of fast, check, asan"
-    )
+    for variant in ("slow", ["fast"]):
+        assert_refuses(
+            functools.partial(simt.compile, SOURCE, variant=variant),
+            ValueError,
+            "variant must be one of fast, check, asan",
+        )
 
 
 def test_a_compiler_error_is_shown(tmp_path):

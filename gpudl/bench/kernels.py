@@ -66,13 +66,10 @@ class Kernels:
 def compile(source: str | Path, *, include: tuple[str | Path, ...] = ()) -> Kernels:
     """The launchers of a .cu file, which includes <simt.h> (docs/simt.md), for NumPy and for CuPy arrays.
 
-    include : folders to search for headers. FileNotFoundError where there is no such file. What a compiler says, or
-    that there is none, is a `gpudl.simt.CompileError` of the first call.
+    include : folders to search for headers. FileNotFoundError or NotADirectoryError where there is no such file or
+    folder. What a compiler says, or that there is none, is a `gpudl.simt.CompileError` of the first call.
     """
-    path = Path(source).resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"bench.compile: there is no file {path}")
-    folders = tuple(Path(folder).resolve() for folder in include)
+    path, folders = _build.found("bench.compile", source, include)
     SOURCES.extend(_with_headers(path, folders))
     return Kernels(path, folders)
 

@@ -124,15 +124,7 @@ def compile(source: str | Path, *, variant: str = "check", include: tuple[str | 
 
 def build_file(source: str | Path, *, variant: str = "check", include: tuple[str | Path, ...] = ()) -> Path:
     """`compile` without loading; returns the library, which the next build of this file overwrites."""
-    path = Path(source).resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"gpudl.simt.compile: there is no file {path}")
-    if isinstance(include, str | Path):
-        raise TypeError(f"gpudl.simt.compile: include must be a tuple of folders, got {include!r}")
-    folders = tuple(Path(folder).resolve() for folder in include)
-    for folder in folders:
-        if not folder.is_dir():
-            raise NotADirectoryError(f"gpudl.simt.compile: include: there is no folder {folder}")
+    path, folders = _build.found("gpudl.simt.compile", source, include)
     return _build.build_file(path, variant, folders)
 
 

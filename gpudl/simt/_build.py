@@ -88,6 +88,23 @@ def objects_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gpudl"
 
 
+def found(caller: str, source: object, include: object) -> tuple[Path, tuple[Path, ...]]:
+    """A user's file and his folders of headers, absolute. An error of `caller` where they are not there."""
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"{caller}: source must be the path of a .cu file, got {source!r}")
+    if not isinstance(include, tuple | list) or not all(
+        isinstance(each, str | os.PathLike) for each in include
+    ):
+        raise TypeError(f"{caller}: include must be a tuple of folders, got {include!r}")
+    path, folders = Path(source).resolve(), tuple(Path(folder).resolve() for folder in include)
+    if not path.is_file():
+        raise FileNotFoundError(f"{caller}: there is no file {path}")
+    for folder in folders:
+        if not folder.is_dir():
+            raise NotADirectoryError(f"{caller}: include: there is no folder {folder}")
+    return path, folders
+
+
 def place_of(source: Path) -> str:
     """The name of the folder for what is made of a user's file: two files of one name are not the same."""
     return f"{source.stem}-{hashlib.sha256(str(source).encode()).hexdigest()[:12]}"
@@ -130,7 +147,7 @@ def build_file(source: Path, variant: str, include: tuple[Path, ...]) -> Path:
 
 
 def _require(variant: str) -> None:
-    if variant not in VARIANTS:
+    if variant not in tuple(VARIANTS):
         raise ValueError(f"gpudl.simt: variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
     if (reason := unavailable_because()) is not None:
         raise _compile.CompileError(reason)

@@ -149,7 +149,11 @@ class Executor:
 
     def register(self, array: np.ndarray, name: str, use: str) -> None:
         """Let kernels touch `array` until `forget`. use : "read", "write" (what it holds is unwritten) or "update"."""
-        if use not in _USES:
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"register: array must be an array of NumPy's, got {type(array).__name__}")
+        if not isinstance(name, str):
+            raise TypeError(f"register: name must be a string, got {name!r}")
+        if use not in tuple(_USES):
             raise ValueError(f"register: use must be one of {', '.join(_USES)}, got {use!r}")
         if not array.flags.c_contiguous:
             raise ValueError(f"register: array must be C-contiguous, got strides {array.strides}")
@@ -159,7 +163,7 @@ class Executor:
 
     def forget(self, array: np.ndarray) -> None:
         """End what `register` began."""
-        if not self.is_registered(array):
+        if not isinstance(array, np.ndarray) or not self.is_registered(array):
             raise ValueError("forget: array is not registered")
         self.library.simt_forget_buffer(ctypes.c_void_p(array.ctypes.data))
         self._registered[array.ctypes.data] -= 1

@@ -131,12 +131,12 @@ def test_cupy_arrays_run_by_nvcc_and_numpy_arrays_by_the_executor(cupy, monkeypa
 
     monkeypatch.setattr(kernels, "_CudaModule", module("cuda"))
     monkeypatch.setattr(kernels, "_simt_module", module("simt"))
-    mine = bench.compile(EXAMPLE, include=("headers",))
+    mine = bench.compile(EXAMPLE, include=(str(EXAMPLE.parent),))
     assert made == [], "nothing is compiled before it is called"
     mine.launch_relu(np.zeros(3), 1)
     mine.launch_relu(FakeArray(), 1)
     mine.launch_relu(FakeArray(), 1)
-    include = (Path("headers").resolve(),)
+    include = (EXAMPLE.parent,)
     assert made == [("simt", EXAMPLE, include), "simt", ("cuda", EXAMPLE, include), "cuda", "cuda"]
 
 
@@ -155,6 +155,10 @@ def test_a_launcher_that_is_not_there(library, cupy):
 def test_a_file_that_is_not_there():
     with pytest.raises(FileNotFoundError, match=r"bench\.compile: there is no file"):
         bench.compile("no_such_file.cu")
+    with pytest.raises(NotADirectoryError, match=r"bench\.compile: include: there is no folder"):
+        bench.compile(EXAMPLE, include=("no_such_folder",))
+    with pytest.raises(TypeError, match=r"bench\.compile: include must be a tuple of folders, got 'headers'"):
+        bench.compile(EXAMPLE, include="headers")
 
 
 def test_what_nvcc_refuses_is_shown(tmp_path, monkeypatch):
