@@ -319,7 +319,7 @@ def _has_texts(fields: dict[str, Any], *names: str) -> bool:
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (lambda value: isinstance(value, str), "text"),
     "str | None": (lambda value: value is None or isinstance(value, str), "text or null"),
-    "int": (lambda value: type(value) is int and value >= 0, "a whole number of 0 or more"),
+    "int": (lambda value: type(value) is int and 0 <= value < 1 << 63, "a whole number from 0 to 2^63 - 1"),
     "float": (_is_amount, "a number of 0 or more"),
     "float | None": (lambda value: value is None or _is_amount(value), "a number of 0 or more, or null"),
     "tuple[float, ...]": (
