@@ -100,9 +100,7 @@ def _begun(arguments: argparse.Namespace) -> tuple[Path, Session]:
         tuple(dict.fromkeys(arguments.dtype or ("float32",))),
         arguments.quick,
     )
-    folder = arguments.output or Path(f"bench-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--output: {folder} is no folder")
+    folder = _output(arguments, f"bench-{datetime.datetime.now():%Y%m%d-%H%M%S}")
     device = _device(arguments.device or "cpu")
     try:
         return folder, Session(
@@ -110,6 +108,13 @@ def _begun(arguments: argparse.Namespace) -> tuple[Path, Session]:
         )
     except FileExistsError:
         raise ValueError(f"--output: {folder} has a run; give another folder, or --resume {folder}") from None
+
+
+def _output(arguments: argparse.Namespace, default: str) -> Path:
+    folder = arguments.output or Path(default)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--output: {folder} is no folder")
+    return folder
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Path, Session]:
@@ -197,7 +202,7 @@ def _cost(arguments: argparse.Namespace) -> int:
     if arguments.device == "cuda":
         raise ConfigError("--device cuda: not with --cost, which counts on the CPU")
     _refuse(arguments, ("workload", "quick", "seconds", "files", "resume", "list"), "--cost")
-    folder = arguments.output or Path("bench-cost")
+    folder = _output(arguments, "bench-cost")  # refused before the kernels are compiled, which takes minutes
     dtypes = dict.fromkeys(arguments.dtype or cost.DTYPES)
     try:
         return cost.main(arguments.operators, folder, dtypes=tuple(dtypes), report=arguments.compile_report)

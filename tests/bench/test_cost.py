@@ -403,6 +403,13 @@ def test_options_that_do_not_go_together(capsys):
     assert "gpudl bench: --cost: no operator that" in refused(capsys, "bench", "--cost", "nosuch")
 
 
+def test_a_file_in_place_of_the_folder_is_refused_before_anything_is_compiled(tmp_path, monkeypatch, capsys):
+    taken = tmp_path / "file"
+    taken.touch()
+    monkeypatch.setattr(cost.simt, "build_own", lambda variant: pytest.fail("compiled"))
+    assert f"--output: {taken} is no folder" in refused(capsys, "bench", "--cost", "--output", taken)
+
+
 def test_the_command(tmp_path, monkeypatch):
     from gpudl.cli import main
 
