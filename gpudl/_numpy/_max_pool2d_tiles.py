@@ -48,7 +48,7 @@ def first_largest(x: np.ndarray, y: np.ndarray, offsets: np.ndarray | None, kern
         _first_largest_of_four(windows, y, offsets)
     else:
         _first_largest_of_pairs(x, y, offsets)
-    if offsets is not None and kernel_size == (2, 2):
+    if offsets is not None:
         _last_nan(windows, y, offsets)
 
 
@@ -70,7 +70,6 @@ def _first_largest_of_tiles(windows: np.ndarray, y: np.ndarray, offsets: np.ndar
     least = _scratch("least", rows.shape, code)
     np.minimum.reduce(codes, axis=2, out=least)
     np.minimum.reduce(least, axis=3, out=offsets)
-    _last_nan(windows, y, offsets)
 
 
 def _first_largest_of_four(windows: np.ndarray, y: np.ndarray, offsets: np.ndarray | None) -> None:
