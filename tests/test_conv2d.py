@@ -377,6 +377,25 @@ def test_nan_reaches_the_pixels_whose_window_holds_it(case):
         assert np.array_equal(np.isnan(y), reached)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("groups", [16, 4])
+def test_nan_and_infinity_stay_in_their_group(groups, value):
+    x, weight = random_array((2, 64, 8, 9)), random_array((48, 64 // groups, 3, 3), seed=1)
+    x[1, 63, 2, 3] = value
+    y = ops.conv2d_forward(x, weight, padding=1, groups=groups)
+    assert np.isfinite(y[:, : -48 // groups]).all()
+    assert not np.isfinite(y[1, -48 // groups :, 2, 3]).any()
+    dy = random_array(y.shape, seed=2)
+    dy[1, 47, 2, 3] = value
+    dx = ops.conv2d_backward_data(dy, weight, x.shape, padding=1, groups=groups)
+    assert np.isfinite(dx[:, : -64 // groups]).all()
+    assert not np.isfinite(dx[1, -64 // groups :, 2, 3]).any()
+    x[...], dy[...] = random_array(x.shape), random_array(dy.shape)
+    x[:, 63] = value
+    dweight = ops.conv2d_backward_weight(dy, x, weight.shape, padding=1, groups=groups)
+    assert np.isfinite(dweight[: -48 // groups]).all()
+
+
 def test_same_and_valid():
     x, weight = random_array((2, 4, 7, 8)), random_array((3, 4, 4, 3), seed=1)
     same = ops.conv2d_forward(x, weight, padding="same", dilation=(2, 1))

@@ -98,16 +98,13 @@ def conv2d_forward(
     if y.size == 0:
         return
     x, weight, y = _channels_last(x), _channels_last(weight), _channels_last(y)
-    filters = weight.transpose(1, 2, 3, 0)
     K, _, _, C = weight.shape
     if groups > 1 and C == 1 and groups == K:
         geometry = {"stride": stride, "padding": padding, "dilation": dilation}
-        _conv2d_depthwise.correlate(x, filters[:, :, 0], bias, y, **geometry)
+        _conv2d_depthwise.correlate(x, weight.transpose(1, 2, 3, 0)[:, :, 0], bias, y, **geometry)
         return
-    count = _conv2d_groups.together(C, K // groups, groups)
-    if count > 1:
-        filters = _conv2d_groups.joined(weight, groups, count).transpose(1, 2, 3, 0)
-        C, groups = C * count, groups // count
+    weight, groups = _conv2d_groups.join(weight, groups, x)
+    filters, C = weight.transpose(1, 2, 3, 0), weight.shape[3]
     for group in range(groups):
         ins, outs = _group(group, C), _group(group, K // groups)
         part = None if bias is None else bias[outs]
@@ -129,12 +126,10 @@ def conv2d_backward_data(
     if dx.size == 0:
         return
     dy, weight, dx = _channels_last(dy), _channels_last(weight), _channels_last(dx)
+    depthwise = groups > 1 and weight.shape[3] == 1 and groups == weight.shape[0]
+    if not depthwise:
+        weight, groups = _conv2d_groups.join(weight, groups, dy)
     K, R, S, C = weight.shape
-    depthwise = groups > 1 and C == 1 and groups == K
-    count = 1 if depthwise else _conv2d_groups.together(C, K // groups, groups)
-    if count > 1:
-        weight = _conv2d_groups.joined(weight, groups, count)
-        C, groups = C * count, groups // count
     scatter = _conv2d_scatter.pays(dy.shape[1:3], K // groups, weight, stride)
     if (
         not depthwise

@@ -57,7 +57,7 @@ def conv2d_forward(
     TypeError : a dtype is unsupported, or dtypes or devices differ.
 
     Accumulates in float32 (float64 for float64). Same inputs, same device: same bits. On NumPy a NaN or an infinity
-    in x may also reach outputs beside its windows and of other groups, where an algorithm multiplies it by 0.
+    in x may also reach outputs beside its windows, where an algorithm multiplies it by 0.
     Follows torch.nn.functional.conv2d.
     """
     return forward("conv2d_forward", 2, x, weight, bias, (stride, padding, dilation, groups), out)
